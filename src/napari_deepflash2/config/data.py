@@ -1,0 +1,24 @@
+"""Settings of reading data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .section import Section
+
+
+class DataConfig(Section):
+    """How files become images and masks."""
+
+    mask_kind: Literal["auto", "classes", "instances"] = Field(
+        "auto",
+        description="Whether the values of a mask are classes or numbers of single objects; auto decides "
+        "for the whole set and says what it decided.",
+    )
+    pages: Literal["refuse", "slices", "channels"] = Field(
+        "refuse",
+        description="What the pages of a TIFF are whose file does not say: slices, channels, or a reason "
+        "to refuse it.",
+    )

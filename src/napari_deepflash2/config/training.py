@@ -1,0 +1,42 @@
+"""Settings of training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .section import Section
+
+
+class AugmentationConfig(Section):
+    """How training tiles are varied."""
+
+    flip: bool = Field(True, description="Mirror tiles at random in both directions.")
+    rotation: float = Field(360.0, ge=0, le=360, description="Range of random rotation, in degrees.")
+    zoom: float = Field(0.1, ge=0, lt=1, description="Random change of size, as a fraction.")
+    gamma: tuple[float, float] = Field((0.8, 1.2), description="Range of the random gamma exponent.")
+    brightness: float = Field(0.1, ge=0, description="Random shift, in standard deviations of the image.")
+    contrast: float = Field(0.1, ge=0, lt=1, description="Random change of contrast, as a fraction.")
+
+
+class TrainingConfig(Section):
+    """How the ensemble is trained."""
+
+    architecture: str = Field("unet", description="Name of the network in the registry.")
+    iterations: int = Field(1000, ge=1, description="Optimisation steps for each model.")
+    models: int | None = Field(
+        None, ge=1, description="Models in the ensemble; as many as there are splits when not given."
+    )
+    max_splits: int = Field(5, ge=2, description="Most folds of the cross-validation.")
+    batch_size: int = Field(4, ge=1, description="Tiles in one step.")
+    tile_size: int = Field(256, ge=32, multiple_of=16, description="Side of a training tile, in pixels.")
+    loss: Literal["cross_entropy", "dice", "cross_entropy_dice", "focal", "tversky"] = Field(
+        "cross_entropy_dice", description="What training minimises."
+    )
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="Highest learning rate of the schedule.")
+    weight_decay: float = Field(1e-3, ge=0, description="Weight decay of AdamW.")
+    augmentation: AugmentationConfig = Field(
+        default_factory=AugmentationConfig, description="How training tiles are varied."
+    )
+    random_state: int = Field(42, ge=0, lt=2**32, description="Seed of folds, sampling and weights.")

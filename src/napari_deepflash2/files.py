@@ -1,0 +1,67 @@
+"""Writing files so that a file under its final name is complete, and telling whether it still is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Asking for the umask means setting it, for the whole process: done once, while only one thread runs.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
+
+@contextmanager
+def written_aside(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends without error.
+
+    Parameters
+    ----------
+    path : path
+        The final name. Its folder is made where it is missing. An older file stays whole until the
+        new one is.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write, with the suffix of `path` so that writers recognise the format.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        _flush_to_disk(aside)
+        aside.chmod(0o666 & ~_UMASK)
+        aside.replace(path)
+        _flush_to_disk(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write UTF-8 text aside, then rename."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _flush_to_disk(path: Path) -> None:
+    # Windows can neither open nor flush a folder, and renames durably without it.
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
