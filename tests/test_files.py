@@ -9,9 +9,14 @@ from napari_deepflash2.files import sha256_of, write_text, written_aside
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "labels.tif"
     path.write_bytes(b"old")
-    with pytest.raises(OSError, match="disk full"), written_aside(path) as aside:
-        aside.write_bytes(b"ne")
-        raise OSError("disk full")
+
+    def fail_half_way() -> None:
+        with written_aside(path) as aside:
+            aside.write_bytes(b"ne")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail_half_way()
     assert [entry.name for entry in tmp_path.iterdir()] == ["labels.tif"]
     assert path.read_bytes() == b"old"
 

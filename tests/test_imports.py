@@ -26,8 +26,8 @@ def test_configuration_and_errors_load_nothing_heavy() -> None:
 def test_the_science_loads_neither_napari_nor_qt(room: str) -> None:
     code = (
         "import importlib, pkgutil; "
-        f"package = importlib.import_module('napari_deepflash2.{room}'); "
-        "[importlib.import_module(f'{package.__name__}.{m.name}') for m in pkgutil.iter_modules(package.__path__)]"
+        f"room = importlib.import_module('napari_deepflash2.{room}'); "
+        "[importlib.import_module(f'{room.__name__}.{m.name}') for m in pkgutil.iter_modules(room.__path__)]"
     )
     assert not {"napari", "qtpy"} & loaded_after(code)
 
