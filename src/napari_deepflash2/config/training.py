@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .section import Section
 
@@ -14,28 +14,44 @@ class AugmentationConfig(Section):
 
     flip: bool = Field(True, description="Mirror tiles at random in both directions.")
     rotation: float = Field(360.0, ge=0, le=360, description="Range of random rotation, in degrees.")
-    zoom: float = Field(0.1, ge=0, lt=1, description="Random change of size, as a fraction.")
+    zoom: float = Field(0.1, ge=0, le=0.5, description="Random change of size, as a fraction.")
     gamma: tuple[float, float] = Field((0.8, 1.2), description="Range of the random gamma exponent.")
-    brightness: float = Field(0.1, ge=0, description="Random shift, in standard deviations of the image.")
+    brightness: float = Field(
+        0.1, ge=0, le=10, description="Random shift, in standard deviations of the image."
+    )
     contrast: float = Field(0.1, ge=0, lt=1, description="Random change of contrast, as a fraction.")
+
+    @model_validator(mode="after")
+    def _gamma_is_a_range(self) -> Self:
+        low, high = self.gamma
+        if not 0.1 <= low <= high <= 10:
+            raise ValueError("gamma needs a lower and an upper exponent, both from 0.1 to 10")
+        return self
 
 
 class TrainingConfig(Section):
     """How the ensemble is trained."""
 
     architecture: str = Field("unet", description="Name of the network in the registry.")
-    iterations: int = Field(1000, ge=1, description="Optimisation steps for each model.")
+    iterations: int = Field(1000, ge=1, le=10**7, description="Optimisation steps for each model.")
     models: int | None = Field(
-        None, ge=1, description="Models in the ensemble; as many as there are splits when not given."
+        None, ge=1, le=64, description="Models in the ensemble; as many as there are splits when not given."
     )
-    max_splits: int = Field(5, ge=2, description="Most folds of the cross-validation.")
-    batch_size: int = Field(4, ge=1, description="Tiles in one step.")
-    tile_size: int = Field(256, ge=32, multiple_of=16, description="Side of a training tile, in pixels.")
+    max_splits: int = Field(5, ge=2, le=64, description="Most folds of the cross-validation.")
+    batch_size: int = Field(4, ge=1, le=1024, description="Tiles in one step.")
+    tile_size: int = Field(
+        256, ge=32, le=4096, multiple_of=32, description="Side of a training tile, in pixels."
+    )
+    normalisation: Literal["image", "training"] = Field(
+        "image",
+        description="Standardise intensities by each image's own mean and standard deviation, or by those "
+        "of the training images.",
+    )
     loss: Literal["cross_entropy", "dice", "cross_entropy_dice", "focal", "tversky"] = Field(
         "cross_entropy_dice", description="What training minimises."
     )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Highest learning rate of the schedule.")
-    weight_decay: float = Field(1e-3, ge=0, description="Weight decay of AdamW.")
+    weight_decay: float = Field(1e-3, ge=0, le=1, description="Weight decay of AdamW.")
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="How training tiles are varied."
     )

@@ -1,0 +1,158 @@
+"""From images as they are stored to what a network sees: checked, standardised, channels first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError, Problem
+
+NormalisationKind = Literal["image", "training"]
+FloatImage = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities are standardised, per channel.
+
+    Attributes
+    ----------
+    kind : {"image", "training"}
+        By the mean and standard deviation of each image itself, or by those of the training images.
+    mean, std : tuple of float
+        Of the training images, one value per channel, in the units of the images.
+    """
+
+    kind: NormalisationKind
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def learn(cls, images: Iterable[FloatImage], kind: NormalisationKind) -> Normalisation:
+        """Measure (Y, X, C) images: each pixel counts alike, whatever the size of its image."""
+        sums = [_sums(image) for image in images]
+        count = sum(n for n, _, _ in sums)
+        mean = np.sum([s for _, s, _ in sums], axis=0) / count
+        variance = np.maximum(np.sum([q for _, _, q in sums], axis=0) / count - mean**2, 0)
+        return cls(kind, tuple(mean.tolist()), tuple(np.sqrt(variance).tolist()))
+
+    @property
+    def channels(self) -> int:
+        """Channels of the training images."""
+        return len(self.mean)
+
+    def apply(self, image: FloatImage) -> FloatImage:
+        """Standardise.
+
+        Parameters
+        ----------
+        image : ndarray of float32, shape (Y, X, C)
+            Finite intensities.
+
+        Returns
+        -------
+        ndarray of float32, shape (C, Y, X)
+            Mean 0 and standard deviation 1 per channel, of this image or of the training images. A
+            constant channel becomes 0 throughout where it is standardised by itself.
+        """
+        channels = np.moveaxis(image, -1, 0)
+        mean, std = self._statistics(channels)
+        # A spread below float32's resolution of the values is rounding, not structure.
+        std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-30), std, 1)
+        return np.ascontiguousarray((channels - mean[:, None, None]) / std[:, None, None], dtype=np.float32)
+
+    def _statistics(self, channels: FloatImage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.kind == "training":
+            return np.array(self.mean), np.array(self.std)
+        return channels.mean((1, 2), dtype=np.float64), channels.std((1, 2), dtype=np.float64)
+
+
+def as_images(arrays: Sequence[ArrayLike], names: Sequence[str]) -> list[FloatImage]:
+    """Check arrays of intensities and bring them to one form.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like
+        Each (Y, X) or (Y, X, C), integer, boolean or float.
+    names : sequence of str
+        What the user calls each of them.
+
+    Returns
+    -------
+    list of ndarray of float32, shape (Y, X, C)
+
+    Raises
+    ------
+    InputError
+        Lists every array that has another number of axes, no pixels, values that are not finite
+        numbers, or another number of channels than the first.
+    """
+    problems: list[Problem] = []
+    images: list[FloatImage] = []
+    for array, name in zip(arrays, names, strict=True):
+        values = np.asarray(array)
+        problem = _shape_problem(values, name) or _value_problem(values, name)
+        if problem:
+            problems.append(problem)
+        else:
+            images.append(_with_channels(values))
+    problems += _channel_problems(images, names) if not problems else []
+    if problems:
+        raise InputError(problems)
+    return images
+
+
+def _with_channels(values: NDArray[np.generic]) -> FloatImage:
+    return np.asarray(values if values.ndim == 3 else values[..., None], dtype=np.float32)
+
+
+def _shape_problem(values: NDArray[np.generic], name: str) -> Problem | None:
+    if values.ndim not in (2, 3):
+        return Problem(
+            name,
+            f"has {values.ndim} axes, shape {values.shape}",
+            "Give (Y, X) or (Y, X, C): single slices of a stack or series.",
+            "bad-axes",
+        )
+    if values.size == 0:
+        return Problem(name, f"has no pixels, shape {values.shape}", "Leave it out.", "no-pixels")
+    return None
+
+
+def _value_problem(values: NDArray[np.generic], name: str) -> Problem | None:
+    if values.dtype.kind not in "biuf":
+        return Problem(name, f"holds {values.dtype}", "Give integers or real numbers.", "bad-dtype")
+    # Checked as float32, since that is what the network gets: 1e300 is infinite there.
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(values.astype(np.float32))
+    if bad.any():
+        first = ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
+        return Problem(
+            name,
+            f"has {int(bad.sum())} values that are no finite number, the first at ({first})",
+            "Replace them, for instance by the background, and save the image again.",
+            "not-finite",
+        )
+    return None
+
+
+def _channel_problems(images: Sequence[FloatImage], names: Sequence[str]) -> list[Problem]:
+    return [
+        Problem(
+            name,
+            f"has {image.shape[-1]} channels where {names[0]} has {images[0].shape[-1]}",
+            "Give all images the same channels.",
+            "channel-mismatch",
+        )
+        for image, name in zip(images, names, strict=True)
+        if image.shape[-1] != images[0].shape[-1]
+    ]
+
+
+def _sums(image: FloatImage) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+    pixels = image.reshape(-1, image.shape[-1]).astype(np.float64)
+    return len(pixels), pixels.sum(0), np.square(pixels).sum(0)

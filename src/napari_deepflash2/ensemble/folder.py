@@ -1,0 +1,100 @@
+"""Taking hold of an ensemble's folder for one run, and recording how the run ended."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import InputError
+from ..progress import Cancelled
+from .manifest import MANIFEST
+from .run import EVENTS, INPUT, LOCK, STOP, EventLog, RunLock
+
+_OF_A_RUN = {EVENTS, STOP, LOCK, INPUT}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def claimed_folder(folder: Path, resume: bool) -> Iterator[EventLog]:
+    """Hold the folder for the length of the block; whatever ends it is the last event.
+
+    Raises
+    ------
+    InputError
+        Where the folder cannot be written, is held by another run, or holds other things; or when the
+        disk is full.
+    """
+    _check_content(folder, resume)
+    with _held(folder):
+        log = EventLog(folder)
+        if resume:
+            _clean(folder)
+        try:
+            yield log
+        except (Cancelled, KeyboardInterrupt):
+            (folder / STOP).unlink(missing_ok=True)
+            log.write("stopped")
+            raise
+        except OSError as error:
+            log.write("failed", message=str(error))
+            if error.errno in _NO_SPACE:
+                raise _disk_full(folder, error) from error
+            raise
+        except Exception as error:
+            log.write("failed", message=str(error))
+            raise
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(folder)
+        lock.acquire()
+    except OSError as error:
+        raise InputError.one(
+            folder,
+            f"cannot be written ({error.strerror})",
+            "Choose a folder that you may write to.",
+            "folder-not-writable",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check_content(folder: Path, resume: bool) -> None:
+    if not folder.is_dir():
+        return
+    names = sorted(p.name for p in folder.iterdir() if p.name not in _OF_A_RUN and p.name[0] != ".")
+    if MANIFEST in names and not resume:
+        raise InputError.one(
+            folder,
+            "already holds an ensemble",
+            "Choose another folder, or resume this run.",
+            "folder-holds-ensemble",
+        )
+    if names and MANIFEST not in names:
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise InputError.one(
+            folder, f"holds other files ({shown})", "Choose a new or an empty folder.", "folder-not-empty"
+        )
+
+
+def _clean(folder: Path) -> None:
+    """Remove what only makes sense while a run lives, and what a killed one left half-written."""
+    (folder / STOP).unlink(missing_ok=True)
+    for leftover in (*folder.glob(".writing-*"), *folder.glob("checkpoints/.writing-*")):
+        leftover.unlink()
+
+
+def _disk_full(folder: Path, error: OSError) -> InputError:
+    return InputError.one(
+        folder,
+        f"there is no space left on its disk ({error.strerror}); all that was saved before is whole",
+        "Make room, then resume this run.",
+        "disk-full",
+    )

@@ -1,0 +1,227 @@
+"""A trained ensemble: checked on the way in, ready to predict."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from ..config import Configuration, PredictionConfig
+from ..data.normalisation import FloatImage, as_images
+from ..errors import InputError, Problem, raise_if_any
+from ..files import sha256_of
+from ..prediction import Prediction, Predictor, predict_moments
+from ..progress import ProgressCallback, ignore_progress
+from .device import choose_device
+from .manifest import Manifest, MemberRecord
+from .networks import build_network
+from .training_set import array_hash
+from .weights import load_weights
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained models that predict together.
+
+    Attributes
+    ----------
+    folder : path
+        Where they were loaded from.
+    manifest : Manifest
+        All that is known about them.
+    notes : tuple of Problem
+        What the user should know about the ensemble.
+    """
+
+    folder: Path
+    manifest: Manifest
+    notes: tuple[Problem, ...]
+    _predictors: tuple[Predictor, ...]
+    _device: torch.device
+
+    @property
+    def members(self) -> tuple[MemberRecord, ...]:
+        """One record a model, by fold."""
+        return self.manifest.members
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Values of the masks it was trained on, the background first."""
+        return self.manifest.classes
+
+    @property
+    def channels(self) -> int:
+        """Channels that an image must have."""
+        return self.manifest.channels
+
+    @property
+    def config(self) -> Configuration:
+        """The settings it was trained with."""
+        return self.manifest.configuration
+
+    @property
+    def held_out_dice(self) -> dict[int, float]:
+        """Mean Dice of each fold's model over the images it never saw, by number of the fold."""
+        return {member.fold: member.best_dice for member in self.members}
+
+    def predict(
+        self,
+        image: ArrayLike,
+        config: PredictionConfig | None = None,
+        progress: ProgressCallback = ignore_progress,
+        name: str = "image",
+    ) -> Prediction:
+        """Segment an image.
+
+        Parameters
+        ----------
+        image : array_like, shape (Y, X) or (Y, X, C)
+            Integer or float intensities, as in training.
+        config : PredictionConfig, optional
+            Settings; those stored with the ensemble where not given.
+        progress : callable
+            Called after every batch of tiles; may raise `Cancelled`.
+        name : str
+            What the user calls the image.
+
+        Raises
+        ------
+        InputError
+            Where the image cannot be used or has other channels than the training images, or a member
+            gives values that are no numbers.
+        """
+        (pixels,) = as_images([image], [name])
+        self._check_channels(pixels, name)
+        moments = predict_moments(
+            self._predictors,
+            pixels,
+            len(self.classes),
+            config or self.config.prediction,
+            self._device,
+            progress,
+            name,
+        )
+        return Prediction.from_moments(moments, self.classes, name, self._notes_on(pixels, name))
+
+    def _check_channels(self, image: FloatImage, name: str) -> None:
+        if image.shape[-1] != self.channels:
+            raise InputError.one(
+                name,
+                f"has {image.shape[-1]} channels, the ensemble was trained on {self.channels}",
+                "Choose the channels that the training images had, in their order.",
+                "channel-mismatch",
+            )
+
+    def _notes_on(self, image: FloatImage, name: str) -> list[Problem]:
+        own = array_hash(image)
+        trained = [id_ for id_, hash_ in self.manifest.image_hashes.items() if hash_ == own]
+        return [
+            Problem(
+                name,
+                f"was image {id_} of the training, so the prediction looks better than on new images",
+                "Judge the ensemble by the Dice in out_of_fold.csv.",
+                "was-trained-on",
+            )
+            for id_ in trained
+        ]
+
+
+def load_ensemble(folder: Path | str) -> Ensemble:
+    """Load an ensemble's folder, after checking that it is what training made.
+
+    Parameters
+    ----------
+    folder : path
+        With ``ensemble.json`` and its members. May have been renamed or moved.
+
+    Raises
+    ------
+    InputError
+        Where the manifest is missing, damaged or newer than this program, or a member is missing,
+        renamed, exchanged, damaged, surplus, or does not fit; lists every such member.
+    """
+    folder = Path(folder)
+    manifest = Manifest.load(folder)
+    _check_members(folder, manifest)
+    device = choose_device()
+    predictors = tuple(_load_member(folder, manifest, member, device) for member in manifest.members)
+    notes = _notes(folder, manifest)
+    for note in notes:
+        _log.warning("%s", note)
+    return Ensemble(folder, manifest, notes, predictors, device)
+
+
+def _load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: torch.device) -> Predictor:
+    architecture = manifest.configuration.training.architecture
+    network = build_network(architecture, manifest.channels, len(manifest.classes))
+    load_weights(folder / member.file, member.sha256, network)
+    return Predictor(member.file, network.to(device).eval(), member.normalisation)
+
+
+def _check_members(folder: Path, manifest: Manifest) -> None:
+    if not manifest.members:
+        raise InputError.one(
+            folder,
+            "holds no trained model yet",
+            "Resume the training, or wait until its first model is done.",
+            "nothing-trained",
+        )
+    listed = {member.file for member in manifest.members}
+    surplus = {path.name for path in folder.glob("*.pth")} - listed
+    hashes = {sha256_of(folder / name): name for name in sorted(surplus)}
+    problems = [
+        problem for member in manifest.members if (problem := _member_problem(folder, member, hashes))
+    ]
+    # While a run goes on, a member may have been written that the manifest does not name yet.
+    if manifest.is_complete:
+        problems += [_surplus(folder / name) for name in sorted(surplus)]
+    raise_if_any(problems)
+
+
+def _member_problem(folder: Path, member: MemberRecord, surplus: dict[str, str]) -> Problem | None:
+    path = folder / member.file
+    if not path.is_file():
+        other = surplus.get(member.sha256)
+        found = f"is missing; {other} holds its content" if other else "is missing"
+        remedy = f"Rename {other} back." if other else "Copy the whole ensemble folder again."
+        return Problem(str(path), found, remedy, "member-missing")
+    if sha256_of(path) != member.sha256:
+        return Problem(
+            str(path),
+            "is damaged or is not the file the ensemble was made with (its SHA-256 differs)",
+            "Copy the whole ensemble folder again; never exchange or rename single members.",
+            "member-damaged",
+        )
+    return None
+
+
+def _surplus(path: Path) -> Problem:
+    return Problem(
+        str(path),
+        "does not belong to this ensemble: the manifest does not name it",
+        "Move it out of the folder.",
+        "member-surplus",
+    )
+
+
+def _notes(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
+    if manifest.is_complete:
+        return ()
+    done = sum(member.finished for member in manifest.members)
+    return (
+        Problem(
+            str(folder),
+            f"{done} of {manifest.planned} models are trained to the end; "
+            f"{len(manifest.members)} predict, each with the best weights it had",
+            "Resume the training to have the whole ensemble.",
+            "ensemble-incomplete",
+        ),
+    )

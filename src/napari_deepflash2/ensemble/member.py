@@ -1,0 +1,215 @@
+"""One member of an ensemble on its way from random weights to trained ones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..config import Configuration
+from ..data.folds import Fold
+from ..data.normalisation import Normalisation
+from ..errors import InputError
+from ..prediction import Predictor
+from ..progress import ProgressCallback
+from .batchnorm import has_batch_norm, re_estimate_batch_norm
+from .device import seeded
+from .losses import build_loss
+from .networks import build_network
+from .tiles import TileSource
+from .training_set import TrainingSet
+from .validation import Validation, validate
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+# Streams of random numbers, so that no two uses share one.
+_WEIGHTS, _TILES, _NETWORK, _STATISTICS = range(4)
+_BATCHES_FOR_STATISTICS = 16
+_LARGEST_GRADIENT = 10.0
+
+
+@dataclass
+class Best:
+    """The best weights so far.
+
+    Attributes
+    ----------
+    iteration : int
+        How many steps they have behind them.
+    validation : Validation
+        Their figures.
+    weights : dict of str to Tensor
+        The network's state.
+    """
+
+    iteration: int
+    validation: Validation
+    weights: dict[str, Tensor]
+
+    def is_reached_by(self, other: Validation) -> bool:
+        """Whether `other` is at least as good by Dice, then by loss; of equals the later has learned more."""
+        return (other.mean_dice, -other.loss) >= (self.validation.mean_dice, -self.validation.loss)
+
+
+class Member:
+    """Network, optimiser and schedule of one fold, with all that has to survive an interruption.
+
+    Everything random follows from the seed, the fold and the number of the iteration. The position is thus
+    all the random state there is, and a resumed training goes on exactly as an uninterrupted one.
+
+    Parameters
+    ----------
+    data : TrainingSet
+        All images.
+    fold : int
+        Number of the fold, from 1.
+    split : (ndarray, ndarray)
+        Indices of the training and of the held-out images.
+    config : Configuration
+        All settings.
+    device : torch.device
+        Where to compute.
+    """
+
+    def __init__(
+        self, data: TrainingSet, fold: int, split: Fold, config: Configuration, device: torch.device
+    ) -> None:
+        import torch
+
+        self.fold, self.split, self.data = fold, split, data
+        self._config, self._settings, self._device = config, config.training, device
+        n_classes = len(data.classes)
+        training = [data.images[i] for i in split[0]]
+        self.normalisation = Normalisation.learn(training, self._settings.normalisation)
+        self._tiles = TileSource(
+            [self.normalisation.apply(image) for image in training],
+            [data.labels[i] for i in split[0]],
+            n_classes,
+            self._settings,
+            device,
+        )
+        with seeded(self._settings.random_state, fold, _WEIGHTS):
+            network = build_network(self._settings.architecture, data.channels, n_classes)
+        self.network = network.to(device)
+        self._loss = build_loss(self._settings.loss)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), self._settings.learning_rate, weight_decay=self._settings.weight_decay
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, self._settings.learning_rate, total_steps=self._settings.iterations + 1
+        )
+        self.iteration = 0
+        self.best: Best | None = None
+        self.losses: list[float] = []
+        self.history: list[dict[str, float | None]] = []
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return float(self._schedule.get_last_lr()[0])
+
+    def step(self) -> float:
+        """Learn from one batch; return the loss.
+
+        Raises
+        ------
+        InputError
+            Where the loss is no finite number. The weights stay as they were.
+        """
+        import torch
+
+        images, labels = self._tiles.batch(*self._seed(_TILES))
+        self.network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        with seeded(*self._seed(_NETWORK)):
+            loss = self._loss(self.network(images), labels)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise self._not_finite(value)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        self._optimiser.step()
+        self._schedule.step()
+        self.iteration += 1
+        self.losses.append(value)
+        return value
+
+    def validate(self, progress: ProgressCallback) -> Validation:
+        """Measure the present weights on the held-out images; keep them where they are the best."""
+        if has_batch_norm(self.network):
+            seed, fold = self._settings.random_state, self.fold
+            batches = range(_BATCHES_FOR_STATISTICS)
+            re_estimate_batch_norm(
+                self.network, (self._tiles.batch(seed, fold, _STATISTICS, i)[0] for i in batches)
+            )
+        held_out = self.split[1]
+        found = validate(
+            self.predictor(f"fold {self.fold}"),
+            [self.data.images[i] for i in held_out],
+            [self.data.labels[i] for i in held_out],
+            len(self.data.classes),
+            self._config.prediction,
+            self._loss,
+            self._device,
+            progress,
+        )
+        if self.best is None or self.best.is_reached_by(found):
+            self.best = Best(self.iteration, found, _copied(self.network.state_dict()))
+        return found
+
+    def predictor(self, name: str) -> Predictor:
+        """Make the present weights ready to predict."""
+        return Predictor(name, self.network.eval(), self.normalisation)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that has to be kept, as tensors and plain values."""
+        return {
+            "iteration": self.iteration,
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": _plain(self._schedule.state_dict()),
+            "losses": self.losses,
+            "history": self.history,
+            "best": None if self.best is None else _best_state(self.best),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was taken."""
+        self.iteration = state["iteration"]
+        self.network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
+        self.losses, self.history = state["losses"], state["history"]
+        best = state["best"]
+        self.best = None
+        if best is not None:
+            validation = Validation(best["loss"], tuple(best["dice"]))
+            self.best = Best(best["iteration"], validation, best["weights"])
+
+    def _seed(self, stream: int) -> tuple[int, ...]:
+        return (self._settings.random_state, self.fold, stream, self.iteration)
+
+    def _not_finite(self, value: float) -> InputError:
+        shown = [self.data.ids[self.split[0][i]] for i in self._tiles.image_numbers(*self._seed(_TILES))]
+        return InputError.one(
+            f"fold {self.fold}",
+            f"the loss became {value} at iteration {self.iteration + 1}, on tiles of {', '.join(shown)}",
+            "Lower the learning rate, and look at these images for extreme values.",
+            "loss-not-finite",
+        )
+
+
+def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().clone() for key, value in weights.items()}
+
+
+def _best_state(best: Best) -> dict[str, Any]:
+    return {"iteration": best.iteration, "weights": best.weights, **asdict(best.validation)}
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    # The schedule keeps a reference to its own annealing function, which is no state.
+    return {key: value for key, value in state.items() if not callable(value)}

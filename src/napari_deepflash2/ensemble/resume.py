@@ -1,0 +1,95 @@
+"""Going on with an interrupted run, if it still is the same run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import Problem, raise_if_any
+from ..files import sha256_of
+from .manifest import MANIFEST, Manifest, MemberRecord
+
+_log = logging.getLogger(__name__)
+
+
+def resumed_manifest(folder: Path, new: Manifest) -> Manifest:
+    """Take over the members of the run in `folder`.
+
+    Parameters
+    ----------
+    folder : path
+        With or without an ``ensemble.json``.
+    new : Manifest
+        What a run with the present data and settings would start with.
+
+    Returns
+    -------
+    Manifest
+        `new` where there is nothing to go on with; else the old one, less the members whose files are
+        damaged.
+
+    Raises
+    ------
+    InputError
+        Where data or settings differ from those of the run; lists the differences.
+    """
+    if not (folder / MANIFEST).exists():
+        return new
+    old = Manifest.load(folder)
+    raise_if_any(_differences(folder, old, new))
+    for what in ("versions", "environment"):
+        for name, before, now in _changed(getattr(old, what), getattr(new, what)):
+            _log.warning(
+                "%s was %s and is now %s: the weights may differ from those of an uninterrupted run",
+                name,
+                before,
+                now,
+            )
+    return old.model_copy(update={"members": tuple(m for m in old.members if _is_whole(folder, m))})
+
+
+def _differences(folder: Path, old: Manifest, new: Manifest) -> Iterator[Problem]:
+    for section in ("training", "prediction", "data"):
+        settings = [_flat(getattr(m.configuration, section).model_dump(mode="json")) for m in (old, new)]
+        for name, before, now in _changed(*settings):
+            yield _difference(folder, f"{section}.{name}", before, now)
+    for what in ("image_hashes", "mask_hashes"):
+        kind = what.split("_")[0]
+        for id_, before, now in _changed(getattr(old, what), getattr(new, what)):
+            states = ["absent" if value is None else "present" for value in (before, now)]
+            before_now = states if None in (before, now) else ["other values", "changed"]
+            yield _difference(folder, f"{kind} {id_}", *before_now)
+    for name in ("classes", "channels", "planned"):
+        if getattr(old, name) != getattr(new, name):
+            yield _difference(folder, name, getattr(old, name), getattr(new, name))
+
+
+def _difference(folder: Path, name: str, before: object, now: object) -> Problem:
+    return Problem(
+        str(folder),
+        f"{name} was {before} when the run began and is {now} now",
+        "Resume with the same data and settings, or train into another folder.",
+        "resume-differs",
+    )
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    names = dict.fromkeys([*old, *new])
+    return [(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _is_whole(folder: Path, member: MemberRecord) -> bool:
+    path = folder / member.file
+    return path.is_file() and sha256_of(path) == member.sha256

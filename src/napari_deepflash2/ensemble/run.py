@@ -1,0 +1,181 @@
+"""The run folder: how a training run and those who watch it talk. Free of torch, quick to import.
+
+A run writes one JSON object a line to ``events.jsonl``, holds ``lock`` while it lives and stops soon after a
+file ``stop`` appears. A watcher may be another process, or come back after it was closed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+EVENTS, STOP, LOCK = "events.jsonl", "stop", "lock"
+# Where a viewer may put the arrays that the run in another process shall read.
+INPUT = "input"
+
+Event = dict[str, Any]
+
+
+class RunFolder:
+    """A training run as seen from outside.
+
+    Parameters
+    ----------
+    path : path
+        The ensemble's folder; may not exist yet.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def events(self, since: int = 0) -> list[Event]:
+        """Events from number `since` on, oldest first.
+
+        Each has ``kind``: ``"start"``, ``"progress"``, ``"epoch"``, ``"finished"``, ``"stopped"`` or
+        ``"failed"``. A line that is still being written is left for the next call; ask then with `since`
+        raised by the number of events received.
+        """
+        try:
+            text = (self.path / EVENTS).read_bytes()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in text.split(b"\n")[since:-1]]
+
+    def request_stop(self) -> None:
+        """Ask the run to stop after the batch it is at."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / STOP).touch()
+
+    def stop_is_requested(self) -> bool:
+        """Whether somebody has asked for the end of the run."""
+        return (self.path / STOP).exists()
+
+    def owner(self) -> Event | None:
+        """Who holds the folder: ``pid``, ``host``, ``started``, or None where nobody does."""
+        try:
+            owner: Event = json.loads((self.path / LOCK).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            return {}
+        return owner
+
+    def is_alive(self) -> bool:
+        """Whether a run is at work in this folder.
+
+        A run on another host cannot be looked at from here and counts as alive.
+        """
+        owner = self.owner()
+        return owner is not None and _is_alive(owner)
+
+
+class EventLog:
+    """The writing side of ``events.jsonl``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS
+        self._started = time.monotonic()
+        _end_last_line(self._path)
+
+    def write(self, kind: str, **values: Any) -> None:
+        """Append one event; it can be read as soon as this returns."""
+        event = {"kind": kind, "elapsed": round(time.monotonic() - self._started, 3), **values}
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(event) + "\n")
+
+
+class RunLock:
+    """Holds a folder for one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK
+        self._folder = RunFolder(folder)
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        InputError
+            Where another run holds the folder; names its process, host and start.
+        """
+        if not self._create():
+            self._remove_stale()
+            if not self._create():
+                raise _locked(self._path, self._folder.owner() or {})
+
+    def release(self) -> None:
+        """Give the folder free."""
+        self._path.unlink(missing_ok=True)
+
+    def _create(self) -> bool:
+        try:
+            handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except FileExistsError:
+            return False
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(_own_identity(), stream)
+        return True
+
+    def _remove_stale(self) -> None:
+        owner = self._folder.owner()
+        if owner is None or _is_alive(owner):
+            return
+        # Renamed first and looked at again: another run may have replaced the stale lock meanwhile.
+        aside = self._path.with_name(f"{LOCK}.stale-{os.getpid()}")
+        self._path.replace(aside)
+        if json.loads(aside.read_text(encoding="utf-8")) != owner:
+            aside.replace(self._path)
+        aside.unlink(missing_ok=True)
+
+
+def _own_identity() -> Mapping[str, Any]:
+    import psutil
+
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "process_started": psutil.Process().create_time(),
+    }
+
+
+def _is_alive(owner: Mapping[str, Any]) -> bool:
+    import psutil
+
+    if owner.get("host") != socket.gethostname():
+        return True
+    try:
+        # A process number is given again after a while; its start tells the two apart.
+        return abs(psutil.Process(owner["pid"]).create_time() - owner["process_started"]) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _locked(path: Path, owner: Mapping[str, Any]) -> InputError:
+    who = (
+        f"process {owner['pid']} on {owner['host']}, started {owner['started']}"
+        if owner.get("pid")
+        else "an unknown owner"
+    )
+    return InputError.one(
+        path.parent,
+        f"another run writes to this folder ({who})",
+        f"Wait for it, stop it, or choose another folder; delete {path.name!r} if that run is surely gone.",
+        "folder-in-use",
+    )
+
+
+def _end_last_line(path: Path) -> None:
+    # A run that was killed may have left half a line; what follows must not be glued to it.
+    if path.exists():
+        whole = path.read_bytes()
+        path.write_bytes(whole[: whole.rfind(b"\n") + 1])

@@ -1,0 +1,195 @@
+"""Training an ensemble: one member for each fold, in a folder that can be watched, stopped and resumed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import Configuration
+from ..data.folds import Fold, split_folds
+from ..progress import Cancelled, Progress, ProgressCallback, ignore_progress
+from .checkpoint import Checkpoints
+from .device import choose_device
+from .folder import claimed_folder
+from .loaded import Ensemble, load_ensemble
+from .loop import train_member
+from .manifest import Manifest, MemberRecord
+from .member import Member
+from .networks import build_network
+from .run import EventLog, RunFolder
+from .tables import Tables
+from .training_set import Source, TrainingSet, array_hash
+from .versions import environment, versions
+from .weights import save_weights
+
+if TYPE_CHECKING:
+    import torch
+
+
+def train_ensemble(
+    images: Source,
+    masks: Source,
+    out: Path | str = "ensemble",
+    config: Configuration | Mapping[str, Any] | Path | str | None = None,
+    progress: ProgressCallback = ignore_progress,
+    resume: bool = False,
+) -> Ensemble:
+    """Train one model for each fold of a cross-validation.
+
+    Parameters
+    ----------
+    images : path or sequence of array_like
+        A folder of images, or arrays (Y, X) or (Y, X, C), integer or float.
+    masks : path or sequence of array_like
+        A folder of masks, or arrays (Y, X) of 0/1, 0/255, class labels or instance labels.
+    out : path
+        The ensemble's folder: new or empty, or with `resume` that of an interrupted run.
+    config : Configuration, mapping, path of a TOML file, optional
+        Settings; the defaults where not given.
+    progress : callable
+        Called after each step; may raise `Cancelled`.
+    resume : bool
+        Go on with the run in `out`: finished members are kept, the others continue from their last
+        checkpoint. On a processor the result is the one an uninterrupted run would have had, to the bit.
+
+    Returns
+    -------
+    Ensemble
+        Ready to predict.
+
+    Raises
+    ------
+    InputError
+        Where data, settings or folder are of no use, or, with `resume`, differ from those of the run.
+    Cancelled
+        When `progress` raised it or a file ``stop`` appeared in `out`. What was learned is saved.
+    """
+    settings = Configuration.of(config)
+    folder = Path(out)
+    with claimed_folder(folder, resume) as log:
+        data = TrainingSet.of(images, masks, settings.data)
+        _Run.prepare(folder, data, settings, log, progress, resume).train()
+        ensemble = load_ensemble(folder)
+        log.write("finished", held_out_dice=ensemble.held_out_dice)
+    return ensemble
+
+
+@dataclass
+class _Run:
+    """All that the members of one run share."""
+
+    folder: Path
+    data: TrainingSet
+    config: Configuration
+    log: EventLog
+    progress: ProgressCallback
+    manifest: Manifest
+    splits: Sequence[Fold]
+    device: torch.device
+    tables: Tables = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tables = Tables(self.folder)
+
+    @classmethod
+    def prepare(
+        cls,
+        folder: Path,
+        data: TrainingSet,
+        config: Configuration,
+        log: EventLog,
+        progress: ProgressCallback,
+        resume: bool,
+    ) -> _Run:
+        from .resume import resumed_manifest
+
+        training = config.training
+        build_network(training.architecture, data.channels, len(data.classes))
+        splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
+        splits = splits[: training.models]
+        device = choose_device()
+        manifest = _new_manifest(data, config, len(splits), device)
+        if resume:
+            manifest = resumed_manifest(folder, manifest)
+        manifest.save(folder)
+        return cls(folder, data, config, log, progress, manifest, splits, device)
+
+    def train(self) -> None:
+        finished = {member.fold for member in self.manifest.members if member.finished}
+        self.log.write(
+            "start",
+            models=len(self.splits),
+            iterations=self.config.training.iterations,
+            images=len(self.data.ids),
+            device=str(self.device),
+            finished=sorted(finished),
+        )
+        for fold, split in enumerate(self.splits, start=1):
+            if fold not in finished:
+                self._train_fold(fold, split)
+
+    def _train_fold(self, fold: int, split: Fold) -> None:
+        member = Member(self.data, fold, split, self.config, self.device)
+        checkpoints = Checkpoints(self.folder, fold)
+        state = checkpoints.load()
+        if state is not None:
+            member.restore(state)
+        try:
+            train_member(member, self.config.training, checkpoints, self.log, self._report)
+        except Cancelled:
+            self._keep(member, finished=False)
+            raise
+        self._keep(member, finished=True)
+        checkpoints.remove()
+
+    def _keep(self, member: Member, finished: bool) -> None:
+        """Write the best weights, then the tables, and only then the manifest that vouches for them."""
+        self.tables.update(member)
+        if member.best is None:
+            return
+        file = f"{self.config.training.architecture}_deepflash2_model-{member.fold}.pth"
+        record = MemberRecord(
+            file=file,
+            sha256=save_weights(self.folder / file, member.best.weights),
+            fold=member.fold,
+            finished=finished,
+            training_images=tuple(self.data.ids[i] for i in member.split[0]),
+            validation_images=tuple(self.data.ids[i] for i in member.split[1]),
+            best_dice=member.best.validation.mean_dice,
+            normalisation=member.normalisation,
+        )
+        others = [other for other in self.manifest.members if other.fold != member.fold]
+        members = tuple(sorted([*others, record], key=lambda one: one.fold))
+        self.manifest = self.manifest.model_copy(update={"members": members})
+        self.manifest.save(self.folder)
+
+    def _report(self, progress: Progress) -> None:
+        self.log.write(
+            "progress",
+            task=progress.task,
+            done=progress.done,
+            total=progress.total,
+            values=dict(progress.values),
+        )
+        self.progress(progress)
+        if RunFolder(self.folder).stop_is_requested():
+            raise Cancelled
+
+
+def _new_manifest(data: TrainingSet, config: Configuration, planned: int, device: torch.device) -> Manifest:
+    return Manifest(
+        run=uuid.uuid4().hex,
+        members=(),
+        planned=planned,
+        classes=data.classes,
+        channels=data.channels,
+        configuration=config,
+        image_hashes={id_: array_hash(image) for id_, image in zip(data.ids, data.images, strict=True)},
+        mask_hashes={id_: array_hash(mask) for id_, mask in zip(data.ids, data.labels, strict=True)},
+        value_ranges=data.value_ranges,
+        versions=versions(),
+        environment=environment(device),
+    )

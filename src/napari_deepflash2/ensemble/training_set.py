@@ -1,0 +1,137 @@
+"""What an ensemble learns from, brought to one form and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..config import DataConfig
+from ..data.normalisation import FloatImage, as_images
+from ..errors import InputError, Problem
+
+Source = Path | str | Sequence[ArrayLike]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Images with their masks.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Unique names of the images.
+    images : tuple of ndarray of float32, shape (Y, X, C)
+        Intensities as stored.
+    labels : tuple of ndarray of uint8, shape (Y, X)
+        Classes, 0 to L - 1.
+    classes : tuple of int
+        The L values that the masks had, the background first.
+    groups : tuple
+        The group of each image; images of one group are never on both sides of a split.
+    notes : tuple of Problem
+        What the user should know about the data.
+    """
+
+    ids: tuple[str, ...]
+    images: tuple[FloatImage, ...]
+    labels: tuple[NDArray[np.uint8], ...]
+    classes: tuple[int, ...]
+    groups: tuple[object, ...]
+    notes: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, images: Source, masks: Source, config: DataConfig) -> TrainingSet:
+        """Take two folders, or as many arrays as masks.
+
+        Raises
+        ------
+        InputError
+            Lists everything that is wrong with images, masks and pairs.
+        """
+        if isinstance(images, str | Path) and isinstance(masks, str | Path):
+            return cls._from_folders(Path(images), Path(masks), config)
+        if isinstance(images, str | Path) or isinstance(masks, str | Path):
+            raise InputError.one(
+                "images and masks",
+                "one is a folder, the other a list of arrays",
+                "Give two folders or two lists.",
+                "bad-source",
+            )
+        return cls._from_arrays(images, masks, config)
+
+    @property
+    def channels(self) -> int:
+        """Channels of every image."""
+        return int(self.images[0].shape[-1])
+
+    @property
+    def value_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Least and greatest intensity, by channel."""
+        low = np.min([image.min((0, 1)) for image in self.images], axis=0)
+        high = np.max([image.max((0, 1)) for image in self.images], axis=0)
+        return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))
+
+    @classmethod
+    def _from_folders(cls, images: Path, masks: Path, config: DataConfig) -> TrainingSet:
+        from ..data.check import load_training_data
+
+        data = load_training_data(images, masks, config)
+        return cls(
+            ids=tuple(data.ids),
+            images=tuple(data.images),
+            labels=tuple(data.labels),
+            classes=tuple(data.classes),
+            groups=tuple(data.groups),
+            notes=tuple(data.notes),
+        )
+
+    @classmethod
+    def _from_arrays(
+        cls, images: Sequence[ArrayLike], masks: Sequence[ArrayLike], config: DataConfig
+    ) -> TrainingSet:
+        from ..data.masks import interpret_masks
+
+        ids = tuple(f"{number:04}" for number in range(1, len(images) + 1))
+        if len(images) != len(masks):
+            raise InputError.one(
+                "images and masks",
+                f"{len(images)} images and {len(masks)} masks",
+                "Give one mask for each image.",
+                "unpaired-image",
+            )
+        if not ids:
+            raise InputError.one("images", "there are none", "Give at least two images.", "too-few-images")
+        checked = as_images(images, [f"image {id_}" for id_ in ids])
+        mask_names = [f"mask {id_}" for id_ in ids]
+        found = interpret_masks([np.asarray(mask) for mask in masks], mask_names, config.mask_kind)
+        _check_shapes(checked, found.labels, mask_names)
+        return cls(ids, tuple(checked), tuple(found.labels), tuple(found.classes), ids, tuple(found.notes))
+
+
+def array_hash(array: NDArray[np.generic]) -> str:
+    """SHA-256 of an array's type, shape and values."""
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _check_shapes(
+    images: Sequence[FloatImage], labels: Sequence[NDArray[np.uint8]], names: Sequence[str]
+) -> None:
+    problems = [
+        Problem(
+            name,
+            f"has shape {mask.shape}, its image {image.shape[:2]}",
+            "Give the mask that was drawn on this image, without cropping or resizing.",
+            "shape-mismatch",
+        )
+        for image, mask, name in zip(images, labels, names, strict=True)
+        if image.shape[:2] != mask.shape
+    ]
+    if problems:
+        raise InputError(problems)

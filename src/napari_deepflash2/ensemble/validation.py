@@ -1,0 +1,88 @@
+"""How good a member is on images it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import PredictionConfig
+from ..data.normalisation import FloatImage
+from ..prediction import Predictor, predict_moments
+from ..progress import ProgressCallback
+from .losses import Loss
+
+if TYPE_CHECKING:
+    from torch import device
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Figures of one pass over the held-out images.
+
+    Attributes
+    ----------
+    loss : float
+        Mean over the images.
+    dice : tuple of float
+        Of each image, as `mean_dice` defines it.
+    """
+
+    loss: float
+    dice: tuple[float, ...]
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean over the images."""
+        return float(np.mean(self.dice))
+
+
+def validate(
+    predictor: Predictor,
+    images: Sequence[FloatImage],
+    labels: Sequence[NDArray[np.uint8]],
+    n_classes: int,
+    config: PredictionConfig,
+    loss: Loss,
+    device: device,
+    progress: ProgressCallback,
+) -> Validation:
+    """Predict whole images, as later in use but without test-time augmentation, and compare."""
+    import torch
+
+    plain = config.model_copy(update={"test_time_augmentation": "none"})
+    losses, scores = [], []
+    for image, mask in zip(images, labels, strict=True):
+        mean = predict_moments([predictor], image, n_classes, plain, device, progress, "validate").mean
+        # The logarithm of probabilities serves as logits: softmax gives the probabilities back.
+        logits = torch.from_numpy(mean).clamp_min(1e-7).log()[None]
+        losses.append(float(loss(logits, torch.from_numpy(mask).long()[None])))
+        scores.append(mean_dice(mean.argmax(0), mask, n_classes))
+    return Validation(float(np.mean(losses)), tuple(scores))
+
+
+def mean_dice(predicted: NDArray[np.integer], truth: NDArray[np.integer], n_classes: int) -> float:
+    """Dice of two label images, averaged over the foreground classes that either of them holds.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (Y, X)
+        Classes from 0, the background.
+    n_classes : int
+        With the background.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 where both are empty, since nothing was to be found and nothing was.
+    """
+    scores = []
+    for class_ in range(1, n_classes):
+        a, b = predicted == class_, truth == class_
+        size = int(a.sum()) + int(b.sum())
+        if size:
+            scores.append(2 * int((a & b).sum()) / size)
+    return float(np.mean(scores)) if scores else 1.0

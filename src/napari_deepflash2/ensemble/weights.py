@@ -1,0 +1,151 @@
+"""Tensors on disk: written aside, checked before they are opened, never able to run a program."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import InputError
+from ..files import written_aside
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_MOST_BYTES = 4 * 2**30
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> str:
+    """Write a state dictionary; return the SHA-256 of the file."""
+    data = to_bytes(dict(weights))
+    with written_aside(path) as aside:
+        aside.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_weights(path: Path, sha256: str, network: nn.Module) -> None:
+    """Fill a network with the weights of a file that is exactly the one that was written.
+
+    Parameters
+    ----------
+    path : path
+        Made by `save_weights`.
+    sha256 : str
+        What the file must hash to.
+    network : torch.nn.Module
+        Of the same architecture, channels and classes.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, damaged or another one, could hold a program, does not fit the
+        network, or holds values that are not finite.
+    """
+    weights = from_bytes(read_checked(path, sha256), path)
+    _check_fits(path, weights, network)
+    network.load_state_dict(weights)
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """All bytes of a file, read once and compared with their hash, so that no swap comes between."""
+    if not path.is_file() or path.is_symlink():
+        _refuse(path, "is missing or is a link", "Copy the whole ensemble folder again.", "member-missing")
+    if path.stat().st_size > _MOST_BYTES:
+        _refuse(path, "is larger than 4 GiB", "Copy the whole ensemble folder again.", "member-damaged")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        _refuse(
+            path,
+            "is damaged or is not the file the ensemble was made with (its SHA-256 differs)",
+            "Copy the whole ensemble folder again; never exchange or rename single members.",
+            "member-damaged",
+        )
+    return data
+
+
+def to_bytes(values: Mapping[str, Any]) -> bytes:
+    """Tensors and plain values as torch's zip format; the same values give the same bytes."""
+    import torch
+
+    stream = io.BytesIO()
+    torch.save(values, stream)
+    return stream.getvalue()
+
+
+def from_bytes(data: bytes, path: Path) -> dict[str, Any]:
+    """Read what `to_bytes` made; `path` is only named in errors."""
+    import torch
+
+    _check_container(data, path)
+    try:
+        values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (
+        UnpicklingError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        EOFError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        raise InputError.one(
+            path,
+            "holds more than tensors and could contain a program, so it was not opened",
+            "Use only ensembles that napari-deepflash2 has trained; deepflash2's own files have to be "
+            "trained again.",
+            "unsafe-weights",
+        ) from error
+    if not isinstance(values, dict):
+        _refuse(path, "holds no weights by name", "Train this ensemble again.", "member-damaged")
+    return values
+
+
+def _check_container(data: bytes, path: Path) -> None:
+    """Refuse old formats and compressed archives, which can unfold to any size."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        _refuse(
+            path,
+            "is not in torch's zip format and could contain a program, so it was not opened",
+            "Use only ensembles that napari-deepflash2 has trained.",
+            "unsafe-weights",
+        )
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
+            _refuse(
+                path,
+                "is compressed, which torch never writes",
+                "Copy the whole ensemble folder again.",
+                "unsafe-weights",
+            )
+
+
+def _check_fits(path: Path, weights: Mapping[str, Any], network: nn.Module) -> None:
+    import torch
+
+    expected = network.state_dict()
+    fits = weights.keys() == expected.keys() and all(
+        isinstance(weights[key], torch.Tensor) and weights[key].shape == value.shape
+        for key, value in expected.items()
+    )
+    if not fits:
+        _refuse(
+            path,
+            "holds the weights of another network",
+            "The manifest and its members do not belong together: copy the whole ensemble folder again.",
+            "wrong-network",
+        )
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        _refuse(
+            path,
+            "holds weights that are no finite numbers",
+            "Train this ensemble again.",
+            "weights-not-finite",
+        )
+
+
+def _refuse(path: Path, found: str, remedy: str, code: str) -> NoReturn:
+    raise InputError.one(path, found, remedy, code)

@@ -1,0 +1,96 @@
+"""What a prediction is, and how it comes from the moments of the members' probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Problem
+from .engine import Moments
+from .uncertainty import epistemic_uncertainty, total_uncertainty, uncertainty_score
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What an ensemble says about one image.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (Y, X)
+        The most probable class, in the values that the training masks had.
+    probabilities : ndarray of float32, shape (L, Y, X)
+        Mean probability of each class, in the order of the ensemble's `classes`; sums to 1 over L.
+    uncertainty : ndarray of float32, shape (Y, X)
+        In [0, 1], on the same scale for every image; see `napari_deepflash2.prediction.uncertainty`.
+    epistemic : ndarray of float32, shape (Y, X)
+        The part of `uncertainty` that is disagreement among members and views; at most `uncertainty`.
+    score : float
+        Mean uncertainty over the predicted foreground; over the whole image where nothing is predicted.
+    expected_dice : float or None
+        Dice to be expected; None where it is not known.
+    expected_dice_interval : (float, float) or None
+        Interval of `expected_dice`; None where it is not known.
+    ood_score : float or None
+        How unlike the training images this one is; None where it is not known.
+    is_ood : bool or None
+        Whether that is too much; None where it is not known.
+    notes : tuple of Problem
+        What the user should know about this image.
+    """
+
+    labels: NDArray[np.integer]
+    probabilities: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    epistemic: NDArray[np.float32]
+    score: float
+    expected_dice: float | None = None
+    expected_dice_interval: tuple[float, float] | None = None
+    ood_score: float | None = None
+    is_ood: bool | None = None
+    notes: tuple[Problem, ...] = ()
+
+    @property
+    def aleatoric(self) -> NDArray[np.float32]:
+        """The part of `uncertainty` that members and views share, float32 (Y, X) in [0, 1]."""
+        return self.uncertainty - self.epistemic
+
+    @classmethod
+    def from_moments(
+        cls, moments: Moments, classes: Sequence[int], name: str, notes: Sequence[Problem] = ()
+    ) -> Prediction:
+        """Decide on the classes and measure the uncertainty.
+
+        Parameters
+        ----------
+        moments : Moments
+            Of the probabilities, L classes.
+        classes : sequence of int
+            The L mask values, the background first.
+        name : str
+            What the user calls the image.
+        notes : sequence of Problem
+            What is already known about it.
+        """
+        uncertainty = total_uncertainty(moments.mean)
+        winners = moments.mean.argmax(0)
+        empty = (_no_foreground(name),) if not winners.any() else ()
+        return cls(
+            labels=np.array(classes, dtype=np.min_scalar_type(max(classes)))[winners],
+            probabilities=moments.mean,
+            uncertainty=uncertainty,
+            epistemic=epistemic_uncertainty(moments.mean, moments.mean_of_squares),
+            score=uncertainty_score(uncertainty, winners > 0),
+            notes=(*notes, *empty),
+        )
+
+
+def _no_foreground(name: str) -> Problem:
+    return Problem(
+        name,
+        "no foreground is predicted, so the score is the mean uncertainty of the whole image",
+        "Look at the uncertainty map; an image without objects is a result too.",
+        "no-foreground",
+    )

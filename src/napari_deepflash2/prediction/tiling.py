@@ -1,0 +1,78 @@
+"""Covering an image with overlapping tiles, and how much each pixel of a tile counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Networks halve the tile up to five times; on 32 pixels the smallest map still has one.
+MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of one shape that cover an image evenly.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Height and width of every tile, in pixels; along an axis shorter than this the tile is padded.
+    starts : tuple of (int, int)
+        Row and column of each tile's top left corner, in pixels of the image.
+    """
+
+    shape: tuple[int, int]
+    starts: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def cover(cls, shape: tuple[int, int], tile_size: int, overlap: float) -> TileGrid:
+        """Place no more tiles than the overlap asks for.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Height and width of the image, in pixels.
+        tile_size : int
+            Side of a tile at most, in pixels, a multiple of 32.
+        overlap : float
+            Least share of a tile that the next one covers again, 0 to below 1.
+        """
+        height, width = (min(tile_size, math.ceil(length / MULTIPLE) * MULTIPLE) for length in shape)
+        rows = _starts(shape[0], height, overlap)
+        columns = _starts(shape[1], width, overlap)
+        return cls((height, width), tuple((y, x) for y in rows for x in columns))
+
+
+def tile_weights(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Gaussian weight of each pixel of a tile, from 1 in the middle to about 0.02 at the corners.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width, in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape `shape`
+        In (0, 1], never 0, so that pixels that only a tile's border covers are defined.
+    """
+    row, column = (_gaussian(length) for length in shape)
+    return np.outer(row, column).astype(np.float32)
+
+
+def _starts(length: int, tile: int, overlap: float) -> list[int]:
+    if length <= tile:
+        return [0]
+    step = max(1, math.floor(tile * (1 - overlap)))
+    gaps = math.ceil((length - tile) / step)
+    return [round(i * (length - tile) / gaps) for i in range(gaps + 1)]
+
+
+def _gaussian(length: int) -> NDArray[np.float64]:
+    # A quarter of the tile as standard deviation, as in MONAI's and nnU-Net's sliding windows with a
+    # wider bell: theirs lets the border weigh next to nothing and so wastes what was computed there.
+    offset = (np.arange(length) - (length - 1) / 2) / (length / 4)
+    return np.exp(-0.5 * offset**2)
