@@ -17,6 +17,11 @@ class DataConfig(Section):
         description="Whether the values of a mask are classes or numbers of single objects; auto decides "
         "for the whole set and says what it decided.",
     )
+    mask_classes: tuple[int, ...] | None = Field(
+        None,
+        description="The values of the masks that are classes, in the order of their labels; needed where "
+        "they are not 0 to n, such as 0, 128, 255.",
+    )
     pages: Literal["refuse", "slices", "channels"] = Field(
         "refuse",
         description="What the pages of a TIFF are whose file does not say: slices, channels, or a reason "

@@ -1,0 +1,209 @@
+"""The data check: every problem of a folder at once, a table of what is there, and the data to train on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import DataConfig
+from ..errors import InputError, Problem, raise_if_any
+from .folders import image_id
+from .masks import MaskSet, interpret_masks
+from .pairing import find_pairs
+from .reading import ImageFile, Pages, read_image, read_labels
+from .set_checks import ReadPair, channels_of_set, in_channels, notes_of_images, problems_of_set
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What is in the folders.
+
+    Attributes
+    ----------
+    pairs : tuple of (Path, Path)
+        Image and mask, sorted by ID.
+    table : DataFrame
+        One row for each pair: id, image, mask, slices, height, width, channels, dtype, min, max, classes
+        (original values), foreground_share (0 to 1), objects (instances, or connected regions of one
+        class), findings.
+    notes : tuple of Problem
+        What is worth a look; nothing of it stops training.
+    """
+
+    pairs: tuple[tuple[Path, Path], ...]
+    table: pd.DataFrame
+    notes: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Images and class labels, plane by plane.
+
+    Attributes
+    ----------
+    ids : list of str
+        ID of the image; of a slice of a stack the ID and its place, such as ``a_z003``.
+    images : list of ndarray of float32, each (Y, X, C)
+        Intensities as stored, not normalised.
+    labels : list of ndarray of uint8, each (Y, X)
+        Class labels, 0 is background.
+    classes : tuple of int
+        The original value of each class label.
+    groups : list of str
+        ID of the file that a plane comes from: slices of one stack belong together.
+    paths : list of (Path, Path)
+        Image and mask file of each plane.
+    notes : tuple of Problem
+        What is worth a look.
+    """
+
+    ids: list[str]
+    images: list[NDArray[np.float32]]
+    labels: list[NDArray[np.uint8]]
+    classes: tuple[int, ...]
+    groups: list[str]
+    paths: list[tuple[Path, Path]]
+    notes: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Examined:
+    pairs: list[ReadPair]
+    masks: MaskSet
+    notes: tuple[Problem, ...]
+
+
+def check_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> DataCheck:
+    """Read and check a folder of images and a folder of masks without training on them.
+
+    Parameters
+    ----------
+    images_dir, masks_dir : path
+        See `pair_images_and_masks` for the names.
+    config : DataConfig
+        What the files do not say themselves.
+
+    Raises
+    ------
+    InputError
+        Where anything cannot be trained on; lists every problem of every file.
+    """
+    examined = _examine(images_dir, masks_dir, config)
+    paths = tuple((pair.image_path, pair.mask_path) for pair in examined.pairs)
+    return DataCheck(paths, _table(examined), examined.notes)
+
+
+def load_training_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> TrainingData:
+    """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`."""
+    examined = _examine(images_dir, masks_dir, config)
+    for note in examined.notes:
+        _log.info("%s", note)
+    channels = channels_of_set(examined.pairs)
+    data = TrainingData([], [], [], examined.masks.classes, [], [], examined.notes)
+    for pair, labels in zip(examined.pairs, examined.masks.labels, strict=True):
+        pixels = in_channels(pair.image, channels)
+        for place in np.ndindex(labels.shape[:-2]):
+            data.ids.append(plane_id(pair.id, pair.mask.axes, place))
+            data.images.append(np.asarray(pixels[place], np.float32))
+            data.labels.append(labels[place])
+            data.groups.append(pair.id)
+            data.paths.append((pair.image_path, pair.mask_path))
+    return data
+
+
+def plane_id(image: str, axes: str, place: Sequence[int]) -> str:
+    """Name a plane of a stack by its image and its place along T and Z."""
+    return "_".join([image, *(f"{axis.lower()}{index:03}" for axis, index in zip(axes, place, strict=False))])
+
+
+def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> _Examined:
+    pairing = find_pairs(images_dir, masks_dir)
+    pairs, problems = _read_pairs(pairing.pairs, config)
+    try:
+        masks = _interpreted(pairs, config)
+    except InputError as error:
+        problems += error.problems
+    raise_if_any([*problems, *problems_of_set(pairs)])
+    of_files = [note for pair in pairs for note in (*pair.image.notes, *pair.mask.notes)]
+    notes = (*pairing.notes, *of_files, *notes_of_images(pairs), *masks.notes)
+    return _Examined(pairs, masks, notes)
+
+
+def _read_pairs(
+    paths: Sequence[tuple[Path, Path]], config: DataConfig
+) -> tuple[list[ReadPair], list[Problem]]:
+    """Read what can be read; a pair of which one file cannot is left out and its problems are kept."""
+    pairs, problems = [], []
+    for image_path, mask_path in paths:
+        image, image_problems = _tried(read_image, image_path, config)
+        mask, mask_problems = _tried(read_labels, mask_path, config)
+        problems += [*image_problems, *mask_problems]
+        if image is not None and mask is not None:
+            pairs.append(ReadPair(image_id(image_path), image_path, mask_path, image, mask))
+    return pairs, problems
+
+
+def _tried(
+    read: Callable[[Path, Pages], ImageFile], path: Path, config: DataConfig
+) -> tuple[ImageFile | None, tuple[Problem, ...]]:
+    try:
+        return read(path, config.pages), ()
+    except InputError as error:
+        return None, error.problems
+
+
+def _interpreted(pairs: Sequence[ReadPair], config: DataConfig) -> MaskSet:
+    masks = [pair.mask.data for pair in pairs]
+    names = [str(pair.mask_path) for pair in pairs]
+    return interpret_masks(masks, names, config.mask_kind, config.mask_classes)
+
+
+def _table(examined: _Examined) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        _row(pair, labels, examined)
+        for pair, labels in zip(examined.pairs, examined.masks.labels, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(pair: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict[str, Any]:
+    height, width = labels.shape[-2:]
+    own = {str(pair.image_path), str(pair.mask_path)}
+    values = [examined.masks.classes[label] for label in np.unique(labels)]
+    return {
+        "id": pair.id,
+        "image": pair.image_path.name,
+        "mask": pair.mask_path.name,
+        "slices": int(np.prod(labels.shape[:-2], dtype=int)),
+        "height": height,
+        "width": width,
+        "channels": pair.channels,
+        "dtype": str(pair.image.data.dtype),
+        "min": pair.image.data.min().item(),
+        "max": pair.image.data.max().item(),
+        "classes": ", ".join(map(str, values)),
+        "foreground_share": np.count_nonzero(labels) / labels.size,
+        "objects": _objects(pair.mask.data, labels, examined.masks.kind),
+        "findings": "; ".join(note.found for note in examined.notes if note.where in own),
+    }
+
+
+def _objects(mask: NDArray[Any], labels: NDArray[np.uint8], kind: str) -> int:
+    if kind == "instances":
+        return len(np.unique(mask[mask != 0]))
+    from skimage.measure import label
+
+    return int(label(labels, background=0, connectivity=labels.ndim).max())
