@@ -1,1 +1,16 @@
-"""jobs."""
+"""Whole jobs: folders in, folders out. The command line calls them, notebooks may."""
+
+from __future__ import annotations
+
+from .consensus import ConsensusReport, make_consensus
+from .demo import DemoReport, run_demo
+from .predict import PredictionReport, predict_folder
+
+__all__ = [
+    "ConsensusReport",
+    "DemoReport",
+    "PredictionReport",
+    "make_consensus",
+    "predict_folder",
+    "run_demo",
+]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.draw import polygon
 
 _CAMERA_OFFSET = 100.0
 _READ_NOISE = 4.0
@@ -69,6 +68,8 @@ def cell_outline(
     center: tuple[float, float], shape: tuple[int, int], rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns inside a random wobbly ellipse around `center`, cut off at the image's border."""
+    from skimage.draw import polygon
+
     radius, elongation = _SMALL_ROUND if rng.random() < 0.6 else _LARGE_LONG
     radius *= rng.uniform(0.8, 1.3)
     elongation *= rng.uniform(0.9, 1.3)

@@ -1,0 +1,172 @@
+"""From a folder of images and an ensemble to labels, uncertainty and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import Configuration
+from ..consensus import dice
+from ..data import ImageFile, image_id, list_images, read_image
+from ..errors import InputError, Problem, raise_if_any
+from ..files import written_aside
+from ..progress import Progress, ProgressCallback, ignore_progress
+from ..tables import write_csv
+from .folders import claim_output
+from .targets import read_targets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..ensemble import Ensemble
+    from ..prediction import Prediction
+
+
+@dataclass(frozen=True)
+class PredictionReport:
+    """What `predict_folder` did.
+
+    Attributes
+    ----------
+    out : Path
+        Folder with ``labels/``, ``uncertainty/`` and ``predictions.csv``.
+    table : DataFrame
+        One row per image, or per slice of a stack; empty cells where a figure is not known.
+    """
+
+    out: Path
+    table: pd.DataFrame
+
+
+def predict_folder(
+    images_dir: Path | str,
+    ensemble_dir: Path | str,
+    out: Path | str,
+    masks_dir: Path | str | None = None,
+    config: Configuration | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> PredictionReport:
+    """Predict every image of a folder, slice by slice where it is a stack.
+
+    Parameters
+    ----------
+    images_dir, ensemble_dir : path
+        Images of the kind the ensemble was trained on, and the folder of the ensemble.
+    out : path
+        ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
+        in [0, 1] on one scale for all images, are written here, and ``predictions.csv``.
+    masks_dir : path, optional
+        True masks, paired by ID; the table then has the Dice of each image.
+    config : Configuration, optional
+        Its parts ``data`` and ``prediction`` are used; by default those the ensemble was trained with.
+    progress : ProgressCallback
+        Called once an image.
+
+    Raises
+    ------
+    InputError
+        Before anything is predicted, where files cannot be read or do not fit the ensemble; lists all.
+    """
+    from ..ensemble import load_ensemble
+
+    out = claim_output(out, images_dir, ensemble_dir, masks_dir)
+    ensemble = load_ensemble(ensemble_dir)
+    config = config or ensemble.config
+    paths = _checked_images(images_dir, ensemble, config)
+    targets = read_targets(images_dir, masks_dir, ensemble.classes, config.data) if masks_dir else {}
+    rows: list[dict[str, Any]] = []
+    for done, path in enumerate(paths, start=1):
+        image = read_image(path, config.data.pages)
+        predictions = [ensemble.predict(plane, config.prediction, name=path.name) for plane in _planes(image)]
+        _write_maps(out, image_id(path), image, predictions)
+        rows += _rows_of(image_id(path), image, predictions, targets.get(image_id(path)))
+        progress(Progress("prediction", done, len(paths)))
+    table = _table(rows)
+    write_csv(table, out / "predictions.csv")
+    return PredictionReport(out, table)
+
+
+def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configuration) -> list[Path]:
+    paths = list_images(images_dir)
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            image = read_image(path, config.data.pages)
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
+        channels = image.data.shape[-1] if image.axes.endswith("C") else 1
+        if channels != ensemble.channels:
+            problems.append(
+                Problem(
+                    str(path),
+                    f"has {channels} channels, the ensemble was trained on {ensemble.channels}",
+                    "Choose images with the channels of the training images, in the same order.",
+                    "channel-mismatch",
+                )
+            )
+    raise_if_any(problems)
+    return paths
+
+
+def _leading_shape(image: ImageFile) -> tuple[int, ...]:
+    return image.data.shape[: image.axes.index("Y")]
+
+
+def _planes(image: ImageFile) -> Iterator[NDArray[Any]]:
+    for index in np.ndindex(_leading_shape(image)):
+        yield image.data[index]
+
+
+def _write_maps(out: Path, name: str, image: ImageFile, predictions: list[Prediction]) -> None:
+    shape = image.data.shape[: image.axes.index("Y") + 2]
+    labels = np.stack([prediction.labels for prediction in predictions]).reshape(shape)
+    uncertainty = np.stack([prediction.uncertainty for prediction in predictions]).reshape(shape)
+    axes = image.axes.replace("C", "")
+    _write_tiff(out / "labels" / f"{name}.tif", labels, axes)
+    _write_tiff(out / "uncertainty" / f"{name}.tif", uncertainty.astype(np.float32, copy=False), axes)
+
+
+def _write_tiff(path: Path, data: NDArray[Any], axes: str) -> None:
+    import tifffile
+
+    with written_aside(path) as aside:
+        tifffile.imwrite(aside, data, compression="zlib", photometric="minisblack", metadata={"axes": axes})
+
+
+def _rows_of(
+    name: str, image: ImageFile, predictions: list[Prediction], target: NDArray[np.integer] | None
+) -> Iterator[dict[str, Any]]:
+    leading = _leading_shape(image)
+    for index, prediction in zip(np.ndindex(leading), predictions, strict=True):
+        low, high = prediction.expected_dice_interval or (None, None)
+        row: dict[str, Any] = {
+            "image": name,
+            "slice": " ".join(map(str, index)),
+            "score": prediction.score,
+            "expected_dice": prediction.expected_dice,
+            "expected_dice_low": low,
+            "expected_dice_high": high,
+            "ood_score": prediction.ood_score,
+            "is_ood": prediction.is_ood,
+        }
+        yield row if target is None else row | _dice_columns(prediction.labels, target[index])
+
+
+def _dice_columns(labels: NDArray[np.integer], target: NDArray[np.integer]) -> dict[str, Any]:
+    classes = [value for value in np.union1d(labels, target) if value != 0]
+    per_class = {f"dice_{value}": dice(labels == value, target == value) for value in classes}
+    mean = float(np.mean(list(per_class.values()))) if per_class else dice(labels > 0, target > 0)
+    return {"dice": mean} | (per_class if len(classes) > 1 else {})
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    return table.drop(columns="slice") if not table["slice"].any() else table

@@ -1,0 +1,29 @@
+"""Tables on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .files import written_aside
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_csv(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a table aside as UTF-8 CSV without its index, then rename.
+
+    What is not known is an empty cell. A text that a spreadsheet would run as a formula is quoted inert.
+    """
+    with written_aside(path) as aside:
+        inert(table).to_csv(aside, index=False, encoding="utf-8")
+
+
+def inert(table: pd.DataFrame) -> pd.DataFrame:
+    """Copy of a table in which no text starts a formula: such texts get a leading apostrophe."""
+    return table.map(
+        lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    )

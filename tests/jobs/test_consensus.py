@@ -1,0 +1,74 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_deepflash2 import Configuration, InputError, estimate_consensus
+from napari_deepflash2.jobs import make_consensus
+from napari_deepflash2.progress import Cancelled, Progress
+
+
+def test_one_mask_per_image_in_the_values_of_the_experts(folders: Path, tmp_path: Path) -> None:
+    report = make_consensus(folders / "experts", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.tif", "2.tif", "3.tif", "experts.csv"]
+    masks = [tifffile.imread(path) for path in sorted((folders / "experts").glob("*/1.tif"))]
+    expected = estimate_consensus([(mask > 0).astype(int) for mask in masks]).labels
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "1.tif"), expected * 255)
+    table = pd.read_csv(tmp_path / "experts.csv")
+    assert set(table.columns) >= {"image", "expert", "dice", "sensitivity", "specificity"}
+    assert len(table) == len(report.experts) == 9
+
+
+def test_the_method_is_the_one_that_was_asked_for(folders: Path, tmp_path: Path) -> None:
+    config = Configuration().replace("consensus", method="majority")
+    make_consensus(folders / "experts", tmp_path, config)
+    votes = sum(tifffile.imread(path) > 0 for path in (folders / "experts").glob("*/2.tif"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "2.tif") > 0, votes >= 2)
+
+
+def test_an_expert_may_lack_masks(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    (tmp_path / "experts" / "expert2" / "3.tif").unlink()
+    report = make_consensus(tmp_path / "experts", tmp_path / "out")
+    assert report.experts.query("image == '3'")["expert"].tolist() == ["expert1", "expert3"]
+
+
+def test_every_mask_that_cannot_be_read_is_named(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    for expert in ("expert1", "expert3"):
+        (tmp_path / "experts" / expert / "2.tif").write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        make_consensus(tmp_path / "experts", tmp_path / "out")
+    assert len(caught.value.problems) == 2
+    assert all(str(Path(expert) / "2.tif") in str(caught.value) for expert in ("expert1", "expert3"))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_masks_of_different_size_are_refused_by_file_and_size(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    path = tmp_path / "experts" / "expert3" / "2.tif"
+    tifffile.imwrite(path, tifffile.imread(path)[:-1])
+    with pytest.raises(InputError, match=r"expert3.2\.tif: the mask is 47 x 64"):
+        make_consensus(tmp_path / "experts", tmp_path / "out")
+
+
+def test_results_never_go_among_the_inputs(folders: Path) -> None:
+    with pytest.raises(InputError, match="lies inside"):
+        make_consensus(folders / "experts", folders / "experts" / "consensus")
+
+
+def test_progress_is_told_and_cancelling_ends_the_job(folders: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+
+    def stop_after_two(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        make_consensus(folders / "experts", tmp_path / "out", progress=stop_after_two)
+    assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3)]
+    assert not (tmp_path / "out" / "experts.csv").exists()

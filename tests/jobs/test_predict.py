@@ -1,0 +1,111 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_deepflash2 import InputError, load_ensemble
+from napari_deepflash2.consensus import dice
+from napari_deepflash2.jobs import predict_folder
+
+COLUMNS = [
+    "image",
+    "score",
+    "expected_dice",
+    "expected_dice_low",
+    "expected_dice_high",
+    "ood_score",
+    "is_ood",
+]
+
+
+def test_labels_uncertainty_and_table_are_written(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
+    report = predict_folder(folders / "images", tiny_ensemble, tmp_path)
+    labels = tifffile.imread(tmp_path / "labels" / "1.tif")
+    uncertainty = tifffile.imread(tmp_path / "uncertainty" / "1.tif")
+    expected = load_ensemble(tiny_ensemble).predict(tifffile.imread(folders / "images" / "1.tif"))
+    np.testing.assert_array_equal(labels, expected.labels)
+    np.testing.assert_allclose(uncertainty, expected.uncertainty, atol=1e-6)
+    assert uncertainty.dtype == np.float32
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"image": str})
+    assert table.columns.tolist() == COLUMNS
+    assert table["image"].tolist() == ["1", "2", "3"]
+    assert np.isfinite(table["score"]).all()
+    assert table[["expected_dice", "ood_score", "is_ood"]].isna().all(axis=None)
+    assert len(report.table) == 3
+
+
+def test_labels_have_the_values_of_the_training_masks(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    predict_folder(folders / "images", tiny_ensemble, tmp_path)
+    found = {
+        int(value) for path in (tmp_path / "labels").iterdir() for value in np.unique(tifffile.imread(path))
+    }
+    assert found <= {0, 255}
+
+
+def test_with_masks_the_table_has_the_dice(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
+    predict_folder(folders / "images", tiny_ensemble, tmp_path, folders / "masks")
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"image": str}).set_index("image")
+    labels = tifffile.imread(tmp_path / "labels" / "2.tif")
+    truth = tifffile.imread(folders / "masks" / "2_mask.tif")
+    assert table.loc["2", "dice"] == pytest.approx(dice(labels > 0, truth > 0))
+
+
+def test_masks_written_as_0_and_1_serve_an_ensemble_trained_on_0_and_255(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for path in (folders / "masks").iterdir():
+        tifffile.imwrite(tmp_path / "masks" / path.name, tifffile.imread(path) // 255)
+    ones = predict_folder(folders / "images", tiny_ensemble, tmp_path / "a", tmp_path / "masks")
+    full = predict_folder(folders / "images", tiny_ensemble, tmp_path / "b", folders / "masks")
+    np.testing.assert_allclose(ones.table["dice"], full.table["dice"])
+
+
+def test_a_stack_is_predicted_slice_by_slice(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
+    images = [tifffile.imread(path) for path in sorted((folders / "images").iterdir())]
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(
+        tmp_path / "images" / "stack.tif", np.stack(images), imagej=True, metadata={"axes": "ZYX"}
+    )
+    report = predict_folder(tmp_path / "images", tiny_ensemble, tmp_path / "out")
+    labels = tifffile.imread(tmp_path / "out" / "labels" / "stack.tif")
+    ensemble = load_ensemble(tiny_ensemble)
+    np.testing.assert_array_equal(labels, np.stack([ensemble.predict(image).labels for image in images]))
+    assert report.table["slice"].tolist() == ["0", "1", "2"]
+
+
+def test_every_image_that_does_not_fit_is_named_before_anything_is_predicted(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folders / "images", tmp_path / "images")
+    (tmp_path / "images" / "2.tif").write_bytes(b"")
+    tifffile.imwrite(
+        tmp_path / "images" / "4.tif",
+        np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8),
+        photometric="rgb",
+    )
+    with pytest.raises(InputError) as caught:
+        predict_folder(tmp_path / "images", tiny_ensemble, tmp_path / "out")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert "2.tif" in lines[0]
+    assert "4.tif: has 3 channels, the ensemble was trained on 1" in lines[1]
+    assert not (tmp_path / "out" / "labels").exists()
+
+
+def test_a_second_run_updates_the_results(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
+    first = predict_folder(folders / "images", tiny_ensemble, tmp_path)
+    again = predict_folder(folders / "images", tiny_ensemble, tmp_path)
+    pd.testing.assert_frame_equal(first.table, again.table)
+    assert len(list((tmp_path / "labels").iterdir())) == 3
+
+
+@pytest.mark.parametrize("part", ["images", "masks"])
+def test_results_never_go_among_the_inputs(folders: Path, tiny_ensemble: Path, part: str) -> None:
+    with pytest.raises(InputError, match="lies inside"):
+        predict_folder(folders / "images", tiny_ensemble, folders / part / "out", folders / "masks")

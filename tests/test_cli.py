@@ -1,0 +1,113 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tifffile
+
+from napari_deepflash2.cli import main
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "napari_deepflash2", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def status(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    return left.value.code or 0
+
+
+def test_help_names_every_command() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("demo", "consensus", "check", "train", "predict"))
+
+
+def test_help_of_a_command_says_what_the_settings_say(capsys: pytest.CaptureFixture[str]) -> None:
+    from napari_deepflash2.config import TrainingConfig
+
+    assert status("train", "--help") == 0
+    help_text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert TrainingConfig.model_fields["iterations"].description in help_text
+
+
+def test_the_three_jobs_one_after_the_other(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[training]\ntile_size = 32\nbatch_size = 2\n[prediction]\ntest_time_augmentation = "none"\n'
+    )
+    images, ensemble = folders / "images", tmp_path / "ensemble"
+    assert status("consensus", folders / "experts", "--out", tmp_path / "consensus") == 0
+    assert "sensitivity" in capsys.readouterr().out
+    assert status("check", "--images", images, "--masks", tmp_path / "consensus") == 0
+    assert "3 pairs" in capsys.readouterr().out
+    training = ("--iterations", 2, "--models", 2, "--config", config, "--out", ensemble)
+    assert status("train", "--images", images, "--masks", tmp_path / "consensus", *training) == 0
+    assert "fold 2: held-out Dice" in capsys.readouterr().out
+    prediction = ("--ensemble", ensemble, "--out", tmp_path / "out", "--masks", folders / "masks")
+    assert status("predict", "--images", images, *prediction) == 0
+    assert "dice" in capsys.readouterr().out
+    assert len(list((tmp_path / "out" / "labels").iterdir())) == 3
+    assert len(list(ensemble.glob("unet_deepflash2_model-*.pth"))) == 2
+
+
+def test_input_that_a_user_can_mend_gives_status_2_a_line_each_and_no_traceback(
+    folders: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    for expert in ("expert1", "expert2"):
+        (tmp_path / "experts" / expert / "1.tif").write_bytes(b"II*\0")
+    done = run("consensus", tmp_path / "experts", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if "1.tif" in line]
+    assert len(lines) == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "--images", "a"), ("consensus",), ("predikt",), ("consensus", "no_such_folder", "--out", "x")],
+)
+def test_a_wrong_call_gives_status_2(arguments: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status(*arguments) == 2
+
+
+@pytest.mark.parametrize("option", [("--method", "mean"), ("--undecided", "-1")])
+def test_a_setting_out_of_range_is_named(folders: Path, tmp_path: Path, option, capsys) -> None:
+    assert status("consensus", folders / "experts", "--out", tmp_path / "out", *option) == 2
+    assert "consensus." in capsys.readouterr().err
+
+
+def test_a_bug_shows_its_traceback_and_gives_status_1(folders: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, napari_deepflash2.jobs.consensus\n"
+        "napari_deepflash2.jobs.consensus.find_expert_masks = lambda _: 1 / 0\n"
+        f"from napari_deepflash2.cli import main; main(['consensus', {str(folders / 'experts')!r}, "
+        f"'--out', {str(tmp_path / 'out')!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_undecided_pixels_get_the_label_that_was_asked_for(tmp_path: Path) -> None:
+    import numpy as np
+
+    for expert, value in (("a", 1), ("b", 0)):
+        (tmp_path / "experts" / expert).mkdir(parents=True)
+        mask = np.full((8, 8), value, np.uint8)
+        mask[:4] = 1
+        tifffile.imwrite(tmp_path / "experts" / expert / "1.tif", mask)
+    out = tmp_path / "out"
+    assert (
+        status("consensus", tmp_path / "experts", "--out", out, "--method", "majority", "--undecided", 7) == 0
+    )
+    labels = tifffile.imread(out / "1.tif")
+    assert set(np.unique(labels[4:])) == {7}
+    assert set(np.unique(labels[:4])) == {1}
