@@ -1,0 +1,80 @@
+"""What the docks of one viewer share, and what a dock finds again when it is opened once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from napari.components import ViewerModel
+from napari.layers import Labels
+from psygnal import Signal
+
+from ..config import Configuration
+from .pairs import Pair
+from .placing import role_of
+from .training import TrainingRun
+
+
+class Session:
+    """State of one viewer.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        What the forms of the docks hold.
+    pairs : list of Pair
+        What the next ensemble is trained on.
+    run : TrainingRun or None
+        The last training run, still going or not.
+    ensemble_folder : pathlib.Path or None
+        The ensemble that predicts.
+    """
+
+    pairs_changed = Signal()
+    ensemble_changed = Signal()
+
+    def __init__(self) -> None:
+        self.configuration = Configuration()
+        self.pairs: list[Pair] = []
+        self.run: TrainingRun | None = None
+        self.ensemble_folder: Path | None = None
+        self._ticked: dict[str, bool] = {}
+
+    def configure(self, section: str, values: dict[str, Any]) -> Configuration:
+        """Take over what a form holds; an `InputError` names a setting out of its range."""
+        self.configuration = self.configuration.replace(section, **values)
+        return self.configuration
+
+    def is_expert(self, layer: Labels) -> bool:
+        """Whether a Labels layer counts as an expert's: as the user ticked it, else where it is visible."""
+        return self._ticked.get(str(layer.unique_id), bool(layer.visible) and role_of(layer) is None)
+
+    def tick(self, layer: Labels, ticked: bool) -> None:
+        """Remember whether the user counts this layer as an expert's."""
+        self._ticked[str(layer.unique_id)] = ticked
+
+    def add_pairs(self, pairs: list[Pair]) -> None:
+        """Add what is not there yet."""
+        self.pairs += [pair for pair in pairs if pair not in self.pairs]
+        self.pairs_changed.emit()
+
+    def keep_pairs(self, pairs: list[Pair]) -> None:
+        """Go on with these pairs only."""
+        if pairs != self.pairs:
+            self.pairs = pairs
+            self.pairs_changed.emit()
+
+    def use_ensemble(self, folder: Path) -> None:
+        """Predict with this ensemble from now on."""
+        self.ensemble_folder = folder
+        self.ensemble_changed.emit()
+
+
+_sessions: WeakKeyDictionary[ViewerModel, Session] = WeakKeyDictionary()
+
+
+def session_of(viewer: ViewerModel) -> Session:
+    """Give the session of a viewer, which lives as long as the viewer."""
+    # napari hands widgets a proxy that dies with the widget; the viewer behind it does not.
+    return _sessions.setdefault(getattr(viewer, "__wrapped__", viewer), Session())

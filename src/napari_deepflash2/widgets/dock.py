@@ -1,0 +1,176 @@
+"""What every dock has in common: a page that scrolls, a message, a progress bar, one job at a time."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFrame,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..errors import InputError
+from ..progress import Progress
+from ..viewer.session import Session, session_of
+from .watching import LayerWatch
+from .workers import Job, JobWorker, make_worker
+
+NARROWEST = 260
+
+
+class Dock(QWidget):
+    """A page for one step of the work.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer whose layers it reads and to which it adds.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.session: Session = session_of(viewer)
+        self.worker: JobWorker | None = None
+        self.setMinimumWidth(NARROWEST)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.page = _scrolling_page(self)
+        self.message = text_label("")
+        self.message.setVisible(False)
+        self.progress = QProgressBar()
+        self.progress.setVisible(False)
+        self._layers = LayerWatch(viewer, self.layers_changed)
+        self.destroyed.connect(self._layers.stop)
+
+    def layers_changed(self) -> None:
+        """Bring pickers and buttons in step with the layers; each dock says how."""
+
+    def update_buttons(self) -> None:
+        """Enable what can be done now and say why the rest cannot; each dock says how."""
+
+    def run(self, job: Job, on_done: Callable[[Any], None], task: str) -> None:
+        """Start a job in a worker; `on_done` gets its result on the main thread."""
+        self.say("")
+        worker = make_worker(job)
+        worker.says.progressed.connect(self._show_progress)
+        worker.says.refused.connect(self.refuse)
+        worker.says.stopped.connect(self._say_stopped)
+        worker.says.done.connect(on_done)
+        worker.errored.connect(self._say_bug)
+        worker.finished.connect(self._job_ended)
+        self.worker = worker
+        self.progress.setRange(0, 0)
+        self.progress.setFormat(task)
+        self.progress.setVisible(True)
+        self.update_buttons()
+        worker.start()
+
+    def stop(self) -> None:
+        """Ask the running job to end at its next step."""
+        if self.worker is not None:
+            self.worker.quit()
+            self.say("Stopping after this step.")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs."""
+        return self.worker is not None
+
+    def say(self, text: str) -> None:
+        """Show a message in the dock; an empty one hides it."""
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def refuse(self, error: InputError) -> None:
+        """Show what a user can mend, in the dock and as a notification."""
+        self.say(str(error))
+        show_error(str(error))
+
+    def _show_progress(self, progress: Progress) -> None:
+        self.progress.setRange(0, progress.total)
+        self.progress.setValue(progress.done)
+        self.progress.setFormat(f"{progress.task}: %v of %m")
+
+    def _say_stopped(self) -> None:
+        self.say("Stopped; no layer was changed.")
+
+    def _say_bug(self, error: Exception) -> None:
+        self.say(f"This should not have happened ({type(error).__name__}: {error}). Please report it.")
+
+    def _job_ended(self) -> None:
+        self.worker = None
+        self.progress.setVisible(False)
+        self.update_buttons()
+
+
+def text_label(text: str) -> QLabel:
+    """Make a label that wraps and takes names of layers and files for what they are, never as HTML."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def make_button(text: str, pressed: Callable[[], None], tip: str) -> QPushButton:
+    """Make a button with a tooltip."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setProperty("tip", tip)
+    button.clicked.connect(lambda: pressed())
+    return button
+
+
+def set_ready(button: QPushButton, why_not: str) -> None:
+    """Enable a button where nothing speaks against it; else disable it with the reason as tooltip."""
+    button.setEnabled(not why_not)
+    # Qt takes a tooltip for HTML where it looks like it, and layer names may.
+    button.setToolTip(html.escape(why_not) or button.property("tip"))
+
+
+def make_row(widgets: Sequence[QWidget]) -> QWidget:
+    """Put widgets side by side."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return row
+
+
+def make_group(title: str, widgets: Sequence[QWidget]) -> QGroupBox:
+    """Put widgets one below the other in a titled frame."""
+    group = QGroupBox(title)
+    layout = QVBoxLayout(group)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return group
+
+
+def _scrolling_page(parent: QWidget) -> QVBoxLayout:
+    outer = QVBoxLayout(parent)
+    outer.setContentsMargins(0, 0, 0, 0)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+    body = QWidget()
+    area.setWidget(body)
+    outer.addWidget(area)
+    page = QVBoxLayout(body)
+    page.setAlignment(Qt.AlignmentFlag.AlignTop)
+    return page

@@ -1,0 +1,129 @@
+"""Dock *Estimate ground truth*: one mask out of several experts'."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from superqt import QCollapsible
+
+from ..config import ConsensusConfig
+from ..errors import InputError
+from ..viewer.experts import Estimate, estimate, show_estimate, take_annotations
+from ..viewer.pairs import make_pair
+from .dock import Dock, make_button, make_group, set_ready, text_label
+from .experts import ExpertsPart
+from .forms import SectionForm
+from .opening import open_dock
+from .tables import Cells, Table
+
+# The weighted vote needs a weight for each expert, which this dock has no place for.
+METHODS = {
+    "staple": "For experts of different skill: weighs each by the sensitivity and specificity it estimates.",
+    "majority": "For experts of equal skill: what most of them marked.",
+    "at_least": "For a chosen strictness: what at least so many experts marked.",
+    "union": "To miss nothing: what any expert marked.",
+    "intersection": "For what is beyond doubt: what every expert marked.",
+}
+ADVANCED = ["undecided_label", "max_iterations", "tolerance"]
+
+
+class EstimateGroundTruth(Dock):
+    """Choose the experts' Labels layers and a method; get the consensus.
+
+    Parameters
+    ----------
+    napari_viewer : napari.components.ViewerModel
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__(napari_viewer)
+        self._last: tuple[Labels, Image | None] | None = None
+        values = self.session.configuration.consensus
+        self.experts = ExpertsPart(self.viewer, self.session)
+        self.method = SectionForm(ConsensusConfig, ["method", "min_votes"], values, {"method": list(METHODS)})
+        self.hint = text_label("")
+        self.more = SectionForm(ConsensusConfig, ADVANCED, values)
+        folded = QCollapsible("More settings")
+        folded.addWidget(self.more.native)
+        self.estimate_button = make_button(
+            "Estimate", self.estimate, "Estimate the ground truth from the ticked experts."
+        )
+        self.table = Table()
+        self.continue_button = make_button(
+            "Continue to training",
+            self.continue_to_training,
+            "Open the training dock with the image and this consensus as its mask.",
+        )
+        self.result = make_group("Experts against the consensus", [self.table, self.continue_button])
+        self.result.setVisible(False)
+        for widget in (
+            self.experts,
+            make_group("Method", [self.method.native, self.hint, folded]),
+            self.estimate_button,
+            self.progress,
+            self.message,
+            self.result,
+        ):
+            self.page.addWidget(widget)
+        self.method.method.changed.connect(self._method_chosen)
+        self.experts.changed.connect(self.update_buttons)
+        self._method_chosen(self.method.method.value)
+        self.update_buttons()
+
+    def layers_changed(self) -> None:
+        """Bring the pickers in step with the layers."""
+        self.experts.refresh()
+
+    def update_buttons(self) -> None:
+        """Say what can be done now."""
+        busy = "Estimating." if self.is_busy else ""
+        set_ready(self.estimate_button, busy or self.experts.why_not(1))
+        set_ready(self.continue_button, busy or self._why_no_training())
+
+    def estimate(self) -> None:
+        """Start the estimation."""
+        try:
+            self.session.configure("data", self.experts.meaning.values())
+            config = self.session.configure("consensus", self.method.values() | self.more.values())
+            taken = take_annotations(self.experts.layers(), self.experts.image())
+        except InputError as error:
+            self.refuse(error)
+            return
+        self.run(partial(estimate, taken, config), partial(self._show, self.experts.image()), "estimating")
+
+    def continue_to_training(self) -> None:
+        """Make image and consensus a training pair and open the training dock."""
+        labels, image = self._last or (None, None)
+        if labels is None or image is None:
+            return
+        try:
+            pair = make_pair(image, labels, 0 if image.ndim > labels.ndim else None)
+        except InputError as error:
+            self.refuse(error)
+            return
+        self.session.add_pairs([pair])
+        open_dock(self.viewer, "Train ensemble")
+
+    def _show(self, image: Image | None, result: Estimate) -> None:
+        consensus, _ = show_estimate(self.viewer, result)
+        self._last = consensus, image
+        self.table.show_cells(Cells.of(result.experts))
+        self.result.setVisible(True)
+        self.say("\n".join(str(note) for note in result.notes))
+        self.update_buttons()
+
+    def _method_chosen(self, method: str) -> None:
+        self.hint.setText(METHODS[method])
+        self.method.min_votes.visible = method == "at_least"
+
+    def _why_no_training(self) -> str:
+        if self._last is None:
+            return "Estimate the ground truth first."
+        labels, image = self._last
+        if image is None:
+            return "Choose the image that the experts annotated, and estimate again."
+        gone = [layer.name for layer in (labels, image) if layer not in self.viewer.layers]
+        return f'The layer "{gone[0]}" is no longer there; estimate again.' if gone else ""

@@ -1,0 +1,113 @@
+"""Choosing layers: one by name, several experts by tick."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
+
+from ..viewer.colours import expert_colour
+from ..viewer.placing import role_of
+from ..viewer.session import Session
+
+MOST_EXPERTS_SHOWN = 7
+NO_CHANNELS = "no channel axis"
+
+
+def image_picker(viewer: ViewerModel, nullable: bool, tip: str) -> ComboBox:
+    """Make a combo box of the Image layers that are the user's own."""
+
+    def choices(_: Any) -> list[Layer]:
+        return [layer for layer in viewer.layers if isinstance(layer, Image) and role_of(layer) is None]
+
+    return ComboBox(name="image", label="Image", choices=choices, nullable=nullable, tooltip=tip)
+
+
+def channel_picker(image: ComboBox) -> ComboBox:
+    """Make a combo box of the axes that may hold channels of the image chosen in another one."""
+
+    def choices(_: Any) -> list[tuple[str, int | None]]:
+        layer = image.value
+        if layer is None or layer.rgb or layer.ndim < 3:
+            return [("RGB" if layer is not None and layer.rgb else NO_CHANNELS, None)]
+        axes = [
+            (f"axis {axis} ({layer.axis_labels[axis]}), {layer.data.shape[axis]} channels", axis)
+            for axis in range(layer.ndim - 2)
+        ]
+        return [(NO_CHANNELS, None), *axes]
+
+    return ComboBox(
+        name="channel_axis",
+        label="Channels",
+        choices=choices,
+        tooltip="The axis that holds channels. Every other axis in front of Y and X holds slices.",
+    )
+
+
+class ExpertList(QListWidget):
+    """The Labels layers, each with a tick and the expert's colour."""
+
+    ticked = Signal()
+
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session
+        self.setToolTip("Tick the Labels layers that are experts' annotations of one image.")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.itemChanged.connect(self._remember)
+        self.refresh()
+
+    def layers(self) -> list[Labels]:
+        """Give the ticked layers, in the order of the layer list."""
+        return [layer for layer in self._candidates() if self._session.is_expert(layer)]
+
+    def refresh(self) -> None:
+        """Bring the list in step with the viewer."""
+        self.blockSignals(True)
+        self.clear()
+        rank = 0
+        for layer in self._candidates():
+            expert = self._session.is_expert(layer)
+            self.addItem(_item(layer, rank if expert else None))
+            rank += expert
+        self.blockSignals(False)
+        rows = min(max(self.count(), 3), MOST_EXPERTS_SHOWN)
+        self.setFixedHeight(rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth() + 2)
+
+    def _candidates(self) -> Sequence[Labels]:
+        return [
+            layer for layer in self._viewer.layers if isinstance(layer, Labels) and role_of(layer) is None
+        ]
+
+    def _remember(self, item: QListWidgetItem) -> None:
+        layer = item.data(Qt.ItemDataRole.UserRole)
+        self._session.tick(layer, item.checkState() == Qt.CheckState.Checked)
+        self.refresh()
+        self.ticked.emit()
+
+
+def native(widget: Any, changed: Callable[[Any], None] | None = None) -> QWidget:
+    """Give the Qt widget behind a magicgui one, with a callback for its value."""
+    if changed is not None:
+        widget.changed.connect(changed)
+    return widget.native
+
+
+def _item(layer: Labels, rank: int | None) -> QListWidgetItem:
+    item = QListWidgetItem(layer.name)
+    item.setData(Qt.ItemDataRole.UserRole, layer)
+    item.setToolTip(html.escape(layer.name))
+    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+    item.setCheckState(Qt.CheckState.Unchecked if rank is None else Qt.CheckState.Checked)
+    if rank is not None:
+        swatch = QPixmap(12, 12)
+        swatch.fill(QColor(expert_colour(rank)))
+        item.setIcon(QIcon(swatch))
+    return item

@@ -1,0 +1,57 @@
+"""Jobs in a thread of their own, with progress on the main thread and a stop that the science hears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.qt.threading import FunctionWorker, create_worker
+from qtpy.QtCore import QObject, Signal
+
+from ..errors import InputError
+from ..progress import Cancelled, Progress, ProgressCallback
+
+Job = Callable[[ProgressCallback], Any]
+
+
+class JobSignals(QObject):
+    """What a job says while it runs; delivered on the main thread."""
+
+    progressed = Signal(object)
+    refused = Signal(object)
+    stopped = Signal()
+    done = Signal(object)
+
+
+class JobWorker(FunctionWorker):
+    """Runs a job that takes a progress callback.
+
+    `quit`, which napari calls too when the viewer closes, makes the callback raise `Cancelled` at the
+    job's next report. An `InputError` is an answer, not a failure; all else is a bug and goes to napari.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._job = job
+        self.says = JobSignals()
+
+    def work(self) -> None:
+        """Run the job in this thread."""
+        try:
+            result = self._job(self._report)
+        except Cancelled:
+            self.says.stopped.emit()
+        except InputError as error:
+            self.says.refused.emit(error)
+        else:
+            self.says.done.emit(result)
+
+    def _report(self, progress: Progress) -> None:
+        if self.abort_requested:
+            raise Cancelled
+        self.says.progressed.emit(progress)
+
+
+def make_worker(job: Job) -> JobWorker:
+    """Make a worker that napari knows of, so that closing the viewer asks first and then stops the job."""
+    return create_worker(job, _worker_class=JobWorker, _start_thread=False)
