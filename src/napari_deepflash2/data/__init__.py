@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .check import DataCheck, TrainingData, check_data, load_training_data
+    from .expert_masks import ExpertMasks, read_expert_masks
     from .experts import ExpertFolder, find_expert_masks
     from .folders import image_id
     from .folds import epochs_for, split_folds
@@ -21,6 +22,8 @@ _HOMES = {
     "check_data": "check",
     "load_training_data": "check",
     "ExpertFolder": "experts",
+    "ExpertMasks": "expert_masks",
+    "read_expert_masks": "expert_masks",
     "find_expert_masks": "experts",
     "image_id": "folders",
     "list_images": "folders",
@@ -37,6 +40,7 @@ _HOMES = {
 __all__ = [
     "DataCheck",
     "ExpertFolder",
+    "ExpertMasks",
     "ImageFile",
     "MaskSet",
     "TrainingData",
@@ -48,6 +52,7 @@ __all__ = [
     "list_images",
     "load_training_data",
     "pair_images_and_masks",
+    "read_expert_masks",
     "read_image",
     "read_labels",
     "split_folds",

@@ -17,7 +17,7 @@ from .folders import image_id
 from .masks import MaskSet, interpret_masks
 from .pairing import find_pairs
 from .reading import ImageFile, Pages, read_image, read_labels
-from .set_checks import ReadPair, channels_of_set, in_channels, notes_of_images, problems_of_set
+from .set_checks import ReadPair, channels_of_set, gathered, in_channels, notes_of_images, problems_of_set
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ class TrainingData:
 class _Examined:
     pairs: list[ReadPair]
     masks: MaskSet
-    notes: tuple[Problem, ...]
+    notes: list[Problem]
 
 
 def check_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> DataCheck:
@@ -101,16 +101,17 @@ def check_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig
     """
     examined = _examine(images_dir, masks_dir, config)
     paths = tuple((pair.image_path, pair.mask_path) for pair in examined.pairs)
-    return DataCheck(paths, _table(examined), examined.notes)
+    return DataCheck(paths, _table(examined), gathered(examined.notes))
 
 
 def load_training_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> TrainingData:
     """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`."""
     examined = _examine(images_dir, masks_dir, config)
-    for note in examined.notes:
+    notes = gathered(examined.notes)
+    for note in notes:
         _log.info("%s", note)
     channels = channels_of_set(examined.pairs)
-    data = TrainingData([], [], [], examined.masks.classes, [], [], examined.notes)
+    data = TrainingData([], [], [], examined.masks.classes, [], [], notes)
     for pair, labels in zip(examined.pairs, examined.masks.labels, strict=True):
         pixels = in_channels(pair.image, channels)
         for place in np.ndindex(labels.shape[:-2]):
@@ -136,8 +137,7 @@ def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) 
         problems += error.problems
     raise_if_any([*problems, *problems_of_set(pairs)])
     of_files = [note for pair in pairs for note in (*pair.image.notes, *pair.mask.notes)]
-    notes = (*pairing.notes, *of_files, *notes_of_images(pairs), *masks.notes)
-    return _Examined(pairs, masks, notes)
+    return _Examined(pairs, masks, [*pairing.notes, *of_files, *notes_of_images(pairs), *masks.notes])
 
 
 def _read_pairs(

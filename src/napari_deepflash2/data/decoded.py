@@ -15,6 +15,7 @@ from ..errors import InputError, Problem
 # What decoders of damaged files are known to raise; their own classes derive from these.
 DECODING_ERRORS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,

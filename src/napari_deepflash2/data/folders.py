@@ -45,8 +45,8 @@ class Folder:
 def list_images(folder: Path | str) -> list[Path]:
     """List the image files that lie directly in a folder, sorted by name.
 
-    Files that are not images by their extension, hidden files and sub-folders are left out, and the log
-    says so.
+    Files that are not images by their extension, hidden and temporary files and sub-folders are left out,
+    and the log says so.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def list_images(folder: Path | str) -> list[Path]:
 def scan_folder(folder: Path | str) -> Folder:
     """List a folder as `list_images` does, and give the notes back."""
     folder = Path(folder)
-    entries = [entry for entry in _entries(folder) if not entry.name.startswith((".", "~"))]
-    images = [entry for entry in entries if _is_named_like_an_image(entry)]
+    entries = _entries(folder)
+    images = [entry for entry in entries if _is_named_like_an_image(entry) and not _is_hidden(entry)]
     raise_if_any(_not_regular(entry) for entry in images if not entry.is_file())
     if not images:
         raise _nothing_there(folder, entries)
@@ -90,18 +90,24 @@ def same_name_key(name: str) -> str:
 
 
 def sub_folders(folder: Path | str) -> list[Path]:
-    """List the sub-folders of a folder, hidden ones left out, sorted by name.
+    """List the sub-folders of a folder, sorted by name; hidden ones and links to what is above are left out.
 
     Raises
     ------
     InputError
         Where the folder is missing or cannot be read.
     """
-    return [path for path in _entries(Path(folder)) if path.is_dir() and not _is_hidden(path)]
+    above = Path(folder).resolve()
+    return [
+        path
+        for path in _entries(Path(folder))
+        if path.is_dir() and not _is_hidden(path) and path.resolve() not in {above, *above.parents}
+    ]
 
 
 def _is_hidden(path: Path) -> bool:
-    return path.name.startswith((".", "~", "__", "@"))
+    # Files of macOS, of editors and of network drives; __MACOSX and @eaDir are folders.
+    return path.name.startswith((".", "~$", "__MACOSX", "@eaDir"))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -147,10 +153,12 @@ def _nothing_there(folder: Path, entries: list[Path]) -> InputError:
 
 
 def _left_out(folder: Path, entries: list[Path], images: list[Path]) -> list[Problem]:
-    rest = [entry for entry in entries if entry not in set(images)]
+    used = set(images)
+    rest = [entry for entry in entries if entry not in used and not _is_hidden(entry)]
     kinds = {
-        "sub-folders": [entry for entry in rest if entry.is_dir() and not _is_hidden(entry)],
+        "sub-folders": [entry for entry in rest if entry.is_dir()],
         "files that are not images": [entry for entry in rest if not entry.is_dir()],
+        "hidden files": [entry for entry in entries if _is_hidden(entry)],
     }
     return [
         Problem(

@@ -40,10 +40,12 @@ def _identical(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Ite
     for label, name in zip(labels, names, strict=True):
         if label.any():
             same[label.shape, hashlib.sha256(label.tobytes()).digest()].append(name)
-    for equal in same.values():
-        if len(equal) > 1:
-            found = f"{len(equal)} of {len(labels)} masks are identical: {_shown(equal)}"
-            yield Problem("masks", found, "Check that no mask was copied by mistake.", "identical-masks")
+    groups = [equal for equal in same.values() if len(equal) > 1]
+    if groups:
+        count = sum(map(len, groups))
+        shown = "; ".join(_shown(equal) for equal in groups[:5]) + "; ..." * (len(groups) > 5)
+        found = f"{count} of {len(labels)} masks are identical to another one: {shown}"
+        yield Problem("masks", found, "Check that no mask was copied by mistake.", "identical-masks")
 
 
 def _inverted(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterator[Problem]:

@@ -30,6 +30,11 @@ def picture_format(start: bytes) -> str | None:
     return None
 
 
+def extensions_of(name: str) -> set[str]:
+    """List the usual file extensions of a picture format, with their dots."""
+    return {extension for extension, of in Image.registered_extensions().items() if of == name}
+
+
 def decode_picture(path: Path, name: str) -> Decoded:
     """Read a picture of the named format.
 

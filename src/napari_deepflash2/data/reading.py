@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, Problem
 from .decoded import Decoded, unreadable
 from .folders import FOREIGN_EXTENSIONS, PICTURE_EXTENSIONS, TIFF_EXTENSIONS, list_images
-from .pictures import decode_other, decode_picture, picture_format
+from .pictures import decode_other, decode_picture, extensions_of, picture_format
 from .pixels import (
     Pages,
     arranged,
@@ -115,6 +115,9 @@ def read_labels(path: Path | str, pages: Pages = "refuse") -> ImageFile:
 
 
 def _decoded(path: Path) -> Decoded:
+    if path.exists() and not path.is_file():
+        # Opening a named pipe would wait for ever.
+        raise InputError.one(path, "is not a regular file", "Give the image file itself.", "not-a-file")
     try:
         with path.open("rb") as stream:
             start = stream.read(32)
@@ -128,7 +131,7 @@ def _decoded(path: Path) -> Decoded:
         return _with_extension_note(path, decode_tiff(path), TIFF_EXTENSIONS | FOREIGN_EXTENSIONS, "TIFF")
     name = picture_format(start)
     if name is not None:
-        return _with_extension_note(path, decode_picture(path, name), PICTURE_EXTENSIONS, name)
+        return _with_extension_note(path, decode_picture(path, name), extensions_of(name), name)
     return _foreign(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Problem
+from .folders import shown_names
 from .reading import ImageFile
 
 
@@ -66,6 +67,22 @@ def in_channels(image: ImageFile, channels: int) -> NDArray[Any]:
     """
     data = image.data if image.axes.endswith("C") else image.data[..., np.newaxis]
     return np.repeat(data, 3, axis=-1) if channels == 3 and _is_grey_in_rgb(image) else data
+
+
+def gathered(notes: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Join notes that say the same of more than three files into one."""
+    same: dict[tuple[str, str], list[Problem]] = defaultdict(list)
+    for note in notes:
+        same[note.code, note.found].append(note)
+    return tuple(note for equal in same.values() for note in _joined(equal))
+
+
+def _joined(equal: list[Problem]) -> list[Problem]:
+    if len(equal) <= 3:
+        return equal
+    paths = [Path(note.where) for note in equal]
+    where = f"{len(equal)} files ({shown_names(paths, most=5)})"
+    return [replace(equal[0], where=where)]
 
 
 def _is_grey_in_rgb(image: ImageFile) -> bool:

@@ -18,7 +18,6 @@ from ..errors import InputError, Problem
 from .decoded import DECODING_ERRORS, Decoded, refuse_oversized, unreadable
 
 _MOST_PAGES = 100_000
-_ALPHA = {1, 2}
 _COLOUR_SPACES = {0: "white is zero", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab"}
 _READABLE_SPACES = {0, 1, 2, 3}
 _YCBCR = 6
@@ -54,21 +53,23 @@ def _decode(path: Path, tif: tifffile.TiffFile) -> Decoded:
     page = series.keyframe
     _refuse_colour_space(path, page)
     refuse_oversized(path, series.shape, np.dtype(series.dtype).itemsize)
+    _refuse_cut_data(path, series)
     # One worker, because errors logged by other threads could not be told from those of other files.
     data: NDArray[Any] = np.asarray(series.asarray(maxworkers=1))
-    _refuse_missing_planes(path, series)
     data, notes = _white_is_zero(path, data, tif, page)
+    # Writers tag any stack of three or four planes as RGB; what the named axes say counts.
+    in_samples = "S" in series.axes
     return _with_samples_last(
         path,
         Decoded(
             data=data.astype(data.dtype.newbyteorder("="), copy=False),
             axes=series.axes,
-            colour=int(page.photometric) in (2, _YCBCR),
-            alpha=_has_alpha(page),
+            colour=in_samples and int(page.photometric) in (2, _YCBCR),
+            alpha=in_samples and _has_alpha(page),
             palette=_palette(tif, page),
             lossy=int(page.compression) in _JPEG_COMPRESSIONS,
             orientation=int(page.tags.valueof("Orientation", default=1)),
-            notes=notes,
+            notes=(*notes, *_planar_colours(path, series)),
         ),
     )
 
@@ -102,12 +103,22 @@ def _refuse_colour_space(path: Path, page: tifffile.TiffPage) -> None:
     )
 
 
-def _refuse_missing_planes(path: Path, series: tifffile.TiffPageSeries) -> None:
+def _refuse_cut_data(path: Path, series: tifffile.TiffPageSeries) -> None:
+    # Decoders of some compressions give what they have of a tile that is cut short.
+    size = path.stat().st_size
     missing = sum(page is None for page in series)
-    if missing:
+    cut = sum(
+        any(
+            start + length > size
+            for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)
+        )
+        for page in series
+        if page is not None
+    )
+    if missing or cut:
         raise InputError.one(
             path,
-            f"{missing} of its {len(series)} planes are missing",
+            f"{missing + cut} of its {len(series)} planes are missing or cut short",
             "Copy or export the whole image again.",
             "missing-planes",
         )
@@ -118,7 +129,10 @@ def _white_is_zero(
 ) -> tuple[NDArray[Any], tuple[Problem, ...]]:
     if int(page.photometric) != 0:
         return data, ()
-    # ImageJ writes this tag for an inverted lookup table and takes the values as they are itself.
+    # ImageJ writes this tag for an inverted lookup table and takes the values as they are itself; tifffile
+    # gives it to every array of bool, whose True it reads as True.
+    if data.dtype.kind == "b" and page.software.startswith("tifffile"):
+        return data, ()
     if tif.is_imagej or data.dtype.kind not in "bu":
         return data, (_note(path, "is shown inverted by its tag; its values are taken as stored"),)
     inverted = ~data if data.dtype.kind == "b" else np.asarray(2**page.bitspersample - 1 - data, data.dtype)
@@ -129,6 +143,14 @@ def _note(path: Path, found: str) -> Problem:
     return Problem(
         str(path), found, "Nothing to do if it looks right; else save it with black as zero.", "white-is-zero"
     )
+
+
+def _planar_colours(path: Path, series: tifffile.TiffPageSeries) -> tuple[Problem, ...]:
+    if "SY" not in series.axes:
+        return ()
+    found = "its planes are tagged as red, green and blue and were read as colours"
+    remedy = "Where they are slices or channels, save it with named axes (ImageJ or OME-TIFF)."
+    return (Problem(str(path), found, remedy, "colour-planes"),)
 
 
 def _has_alpha(page: tifffile.TiffPage) -> bool:

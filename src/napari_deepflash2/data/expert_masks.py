@@ -1,0 +1,114 @@
+"""Reading the masks of all experts as one set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import DataConfig
+from ..errors import InputError, Problem, raise_if_any
+from .experts import ExpertFolder
+from .masks import MaskSet, interpret_masks
+from .reading import read_labels
+from .set_checks import gathered
+
+Keys = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class ExpertMasks:
+    """The masks of all experts, understood as one set.
+
+    Attributes
+    ----------
+    masks : dict of str to dict of str to ndarray
+        For each image the mask of each expert who has one, in the original class values; instance masks
+        as 0 and 1.
+    classes : tuple of int
+        The class values, background first.
+    notes : tuple of Problem
+        How the masks were understood, and what looks odd.
+    """
+
+    masks: dict[str, dict[str, NDArray[np.integer]]]
+    classes: tuple[int, ...]
+    notes: tuple[Problem, ...]
+
+
+def read_expert_masks(found: ExpertFolder, config: DataConfig) -> ExpertMasks:
+    """Read all masks of all experts; what their values mean is decided over all of them.
+
+    Parameters
+    ----------
+    found : ExpertFolder
+        From `find_expert_masks`.
+    config : DataConfig
+        What the files do not say themselves.
+
+    Raises
+    ------
+    InputError
+        Where a mask cannot be read or understood, or the masks of one image differ in shape; lists every
+        one.
+    """
+    keys = [(image, expert) for image, of_image in found.masks.items() for expert in of_image]
+    paths = [found.masks[image][expert] for image, expert in keys]
+    masks, notes = _read(paths, config)
+    raise_if_any(_shape_problems(keys, paths, masks))
+    names = [str(path) for path in paths]
+    decided = interpret_masks(masks, names, config.mask_kind, config.mask_classes, ridges=False)
+    return ExpertMasks(
+        _by_image(keys, decided), decided.classes, (*found.notes, *gathered(notes), *decided.notes)
+    )
+
+
+def _read(paths: Sequence[Path], config: DataConfig) -> tuple[list[NDArray[np.integer]], list[Problem]]:
+    masks: list[NDArray[np.integer]] = []
+    notes: list[Problem] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            file = read_labels(path, config.pages)
+        except InputError as error:
+            problems += error.problems
+        else:
+            masks.append(file.data)
+            notes += file.notes
+    raise_if_any(problems)
+    return masks, notes
+
+
+def _shape_problems(
+    keys: Keys, paths: Sequence[Path], masks: Sequence[NDArray[np.integer]]
+) -> Iterator[Problem]:
+    shapes: dict[str, Counter[tuple[int, ...]]] = {image: Counter() for image, _ in keys}
+    for (image, _), mask in zip(keys, masks, strict=True):
+        shapes[image][mask.shape] += 1
+    for (image, _), path, mask in zip(keys, paths, masks, strict=True):
+        usual = shapes[image].most_common(1)[0][0]
+        if mask.shape != usual:
+            yield Problem(
+                str(path),
+                f"the mask is {_times(mask.shape)}, other experts' masks of {image} are {_times(usual)}"
+                f"{'; it looks transposed' if mask.shape == usual[::-1] else ''}",
+                "Save it in the size of the image, or take it out of the folder.",
+                "shape-mismatch",
+            )
+
+
+def _by_image(keys: Keys, decided: MaskSet) -> dict[str, dict[str, NDArray[np.integer]]]:
+    values = np.asarray(decided.classes)
+    values = values.astype(np.min_scalar_type(int(values.max())))
+    by_image: dict[str, dict[str, NDArray[np.integer]]] = {image: {} for image, _ in keys}
+    for (image, expert), labels in zip(keys, decided.labels, strict=True):
+        by_image[image][expert] = values[labels]
+    return by_image
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
