@@ -171,23 +171,22 @@ def _show(table: pd.DataFrame, title: str) -> None:
 
 
 class _Bars:
-    """Progress bars on stderr, one for each task."""
+    """Progress bars on stderr, one for each task, each on its own line."""
 
     def __init__(self) -> None:
-        self._task = ""
-        self._bar: tqdm[Any] | None = None
+        self._bars: dict[str, tqdm[Any]] = {}
 
     def __enter__(self) -> _Bars:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        for bar in self._bars.values():
+            bar.close()
 
     def __call__(self, progress: Progress) -> None:
-        bar = self._bar if progress.task == self._task else None
-        if bar is None:
-            bar = self._open(progress)
+        bar = self._bars.get(progress.task) or self._open(progress)
+        if progress.done < bar.n:
+            bar.reset()
         bar.total = progress.total
         bar.set_postfix({name: f"{value:.3g}" for name, value in progress.values.items()}, refresh=False)
         bar.update(progress.done - bar.n)
@@ -195,7 +194,6 @@ class _Bars:
     def _open(self, progress: Progress) -> tqdm[Any]:
         from tqdm import tqdm
 
-        self.__exit__()
-        self._task = progress.task
-        self._bar = tqdm(desc=progress.task, total=progress.total, file=sys.stderr, dynamic_ncols=True)
-        return self._bar
+        bar = tqdm(desc=progress.task, total=progress.total, file=sys.stderr, position=len(self._bars))
+        self._bars[progress.task] = bar
+        return bar

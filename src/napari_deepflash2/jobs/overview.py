@@ -24,7 +24,9 @@ def draw_overview(folders: DemoFolders, path: Path) -> None:
     from matplotlib.figure import Figure
 
     names = [image.stem for image in sorted(folders.images("test").iterdir())]
-    figure = Figure(figsize=(4 * len(TITLES), 2.4 * len(names)), layout="constrained")
+    height, width = tifffile.imread(folders.images("test") / f"{names[0]}.tif").shape
+    row_height = 4 * height / width + 0.3
+    figure = Figure(figsize=(4.2 * len(TITLES), row_height * len(names) + 0.3), layout="constrained")
     grid = figure.subplots(len(names), len(TITLES), squeeze=False)
     for name, row in zip(names, grid, strict=True):
         _draw_row(name, folders, row)
