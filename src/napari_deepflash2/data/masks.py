@@ -134,7 +134,8 @@ def _foreground(mask: NDArray[Any], ridges: bool) -> NDArray[np.uint8]:
 def touching_pixels(mask: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark a ridge of one pixel between instances that touch, diagonals included.
 
-    Of two neighbours of different instances, the one that comes first in reading order is marked.
+    Of two neighbours of different instances the one that comes first in reading order is marked, unless the
+    other is already.
 
     Parameters
     ----------
@@ -146,13 +147,13 @@ def touching_pixels(mask: NDArray[Any]) -> NDArray[np.bool_]:
     ndarray of bool
         In the mask's shape. Without the marked pixels, no two instances are 8-connected within a plane.
     """
-    marked = np.zeros(mask.shape, bool)
+    left = mask.copy()
     height, width = mask.shape[-2:]
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
         here = (..., slice(0, height - down), slice(max(0, -right), width - max(0, right)))
         there = (..., slice(down, height), slice(max(0, right), width + min(0, right)))
-        marked[here] |= (mask[here] != mask[there]) & (mask[here] != 0) & (mask[there] != 0)
-    return marked
+        left[here][(left[here] != left[there]) & (left[here] != 0) & (left[there] != 0)] = 0
+    return left != mask
 
 
 def _classes(
