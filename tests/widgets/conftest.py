@@ -17,6 +17,19 @@ def viewer():
     return ViewerModel()
 
 
+@pytest.fixture(scope="session")
+def ensemble_folder(tmp_path_factory):
+    """A tiny trained ensemble for images of one channel."""
+    from napari_deepflash2.ensemble import train_ensemble
+
+    folder = tmp_path_factory.mktemp("trained") / "ensemble"
+    masks = [np.pad(np.ones((16, 16), np.uint8), 8) for _ in range(2)]
+    rng = np.random.default_rng(0)
+    settings = {"training": {"models": 2, "iterations": 3, "tile_size": 32, "batch_size": 2, "max_splits": 2}}
+    train_ensemble([rng.normal(mask * 100.0, 10) for mask in masks], masks, folder, settings)
+    return folder
+
+
 @pytest.fixture
 def annotated(viewer):
     """A viewer with an image and three experts who differ at the borders of a square."""

@@ -247,7 +247,7 @@ def _advanced(state: RunState, event: Mapping[str, Any]) -> RunState:
 
 def _stepped(state: RunState, event: Mapping[str, Any]) -> RunState:
     step = Progress(event["task"], event["done"], event["total"], event["values"])
-    seconds = float(event["seconds"])
+    seconds = float(event["elapsed"])
     share = (step.values["fold"] - 1 + step.done / step.total) / state.models
     first = state.first or (seconds, share)
     return replace(state, progress=step, seconds=seconds, share=share, first=first)

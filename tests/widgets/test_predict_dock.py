@@ -1,0 +1,170 @@
+import json
+import threading
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_deepflash2.ensemble import load_ensemble
+from napari_deepflash2.progress import Progress
+from napari_deepflash2.viewer.placing import role_of
+from napari_deepflash2.viewer.session import session_of
+from napari_deepflash2.widgets.predict import Predict
+
+SECONDS = 120_000
+UM = {"scale": (2, 0.5, 0.25), "units": ("um", "um", "um"), "axis_labels": ("z", "y", "x")}
+
+
+@pytest.fixture
+def dock(qtbot, viewer, ensemble_folder):
+    session_of(viewer).use_ensemble(ensemble_folder)
+    dock = Predict(viewer)
+    qtbot.addWidget(dock)
+    return dock
+
+
+def _predict(qtbot, dock):
+    assert dock.predict_button.isEnabled(), dock.predict_button.toolTip()
+    dock.predict_button.click()
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+
+
+def _results(viewer):
+    return {role_of(layer): layer for layer in viewer.layers if role_of(layer)}
+
+
+def test_the_card_describes_the_ensemble(dock):
+    text = dock.card.text()
+    assert "2 of 2 models (unet)" in text
+    assert "classes 0, 1; 1 channel" in text
+    assert "trained on 2 images" in text
+
+
+def test_a_stack_is_predicted_plane_by_plane_and_its_layers_lie_over_it(qtbot, dock, viewer, ensemble_folder):
+    stack = np.random.default_rng(1).normal(100, 20, (3, 40, 48)).astype(np.float32)
+    image = viewer.add_image(stack, name="stack", **UM)
+    viewer.dims.set_point(0, 2)
+    step = viewer.dims.current_step
+    _predict(qtbot, dock)
+    found = _results(viewer)
+    ensemble = load_ensemble(ensemble_folder)
+    for plane in range(3):
+        expected = ensemble.predict(stack[plane])
+        np.testing.assert_array_equal(found["prediction"].data[plane], expected.labels)
+        np.testing.assert_allclose(found["uncertainty"].data[plane], expected.uncertainty, atol=1e-6)
+    for layer in found.values():
+        np.testing.assert_allclose(layer.extent.world, image.extent.world)
+        assert layer.units == image.units
+        assert layer.axis_labels == image.axis_labels
+    assert found["uncertainty"].contrast_limits == [0, 1]
+    assert viewer.dims.current_step == step
+    assert "Expected Dice: not known" in dock.result_text.text()
+
+
+def test_predicting_twice_leaves_as_many_layers(qtbot, dock, viewer):
+    viewer.add_image(np.random.default_rng(1).normal(100, 20, (40, 48)))
+    _predict(qtbot, dock)
+    before = list(viewer.layers)
+    _predict(qtbot, dock)
+    assert list(viewer.layers) == before
+    assert len(before) == 3
+
+
+def test_multiscale_and_lazy_images_are_predicted_at_full_resolution(qtbot, dock, viewer):
+    full = da.random.random((64, 48), chunks=(32, 48))
+    viewer.add_image([full, full[::2, ::2]], multiscale=True, contrast_limits=(0, 1))
+    _predict(qtbot, dock)
+    assert _results(viewer)["prediction"].data.shape == (64, 48)
+
+
+def test_a_deleted_image_still_gets_its_result(qtbot, dock, viewer):
+    image = viewer.add_image(np.random.default_rng(1).normal(100, 20, (40, 48)), name="gone", scale=(2, 2))
+    dock.predict_button.click()
+    viewer.layers.remove(image)
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert tuple(_results(viewer)["prediction"].scale) == (2, 2)
+
+
+def test_other_channels_than_in_training_are_refused_by_name(qtbot, dock, viewer, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", told.append)
+    viewer.add_image(np.zeros((40, 48, 3), np.uint8), rgb=True, name="colours")
+    _predict(qtbot, dock)
+    assert 'layer "colours"' in dock.message.text()
+    assert "3 channels" in dock.message.text()
+    assert told
+    assert not _results(viewer)
+    assert dock.predict_button.isEnabled()
+
+
+def test_channels_are_chosen_not_guessed(dock, viewer):
+    layer = viewer.add_image(np.zeros((2, 5, 40, 48)), axis_labels=("c", "z", "y", "x"))
+    dock.image.value = layer
+    assert dock.channels.value is None
+    assert dock.channels.choices == (None, 0, 1)
+
+
+def test_stop_ends_the_job_and_changes_no_layer(qtbot, dock, viewer, monkeypatch):
+    viewer.add_image(np.zeros((40, 48)))
+    begun = threading.Event()
+
+    def endless(*arguments):
+        progress = arguments[-1]
+        while True:
+            begun.set()
+            progress(Progress("tiles", 1, 2))
+
+    monkeypatch.setattr("napari_deepflash2.widgets.predict.predict_layer", endless)
+    dock.predict_button.click()
+    qtbot.waitUntil(begun.is_set, timeout=SECONDS)
+    assert not dock.predict_button.isEnabled()
+    dock.stop_button.click()
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert len(viewer.layers) == 1
+    assert dock.predict_button.isEnabled()
+    assert not dock.stop_button.isEnabled()
+
+
+def test_a_bug_is_shown_and_the_buttons_come_back(qtbot, dock, viewer, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("napari_deepflash2.widgets.predict.predict_layer", broken)
+    viewer.add_image(np.zeros((40, 48)))
+    with qtbot.captureExceptions() as caught:
+        dock.predict_button.click()
+        qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert caught
+    assert "a bug" in dock.message.text()
+    assert dock.predict_button.isEnabled()
+
+
+def test_a_folder_that_is_no_ensemble_says_so_before_anything_runs(dock, viewer, tmp_path):
+    viewer.add_image(np.zeros((40, 48)))
+    dock.folder.value = tmp_path
+    assert not dock.predict_button.isEnabled()
+    assert "is missing" in dock.card.text()
+    (tmp_path / "ensemble.json").write_text(json.dumps({"schema_version": 99}))
+    dock.folder.value = tmp_path.parent
+    dock.folder.value = tmp_path
+    assert "newer" in dock.predict_button.toolTip()
+
+
+def test_reasons_for_disabled_buttons(qtbot, viewer):
+    dock = Predict(viewer)
+    qtbot.addWidget(dock)
+    assert dock.predict_button.toolTip() == "Open an image first."
+    viewer.add_image(np.zeros((40, 48)))
+    assert "ensemble" in dock.predict_button.toolTip()
+
+
+def test_without_torch_the_reason_is_said(qtbot, dock, viewer, monkeypatch):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+
+    def no_torch(*_):
+        raise ImportError("DLL load failed")
+
+    monkeypatch.setattr("napari_deepflash2.ensemble.load_ensemble", no_torch)
+    viewer.add_image(np.zeros((40, 48)))
+    _predict(qtbot, dock)
+    assert "command line" in dock.message.text()

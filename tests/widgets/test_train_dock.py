@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from qtpy.QtCore import QTimer
+
+from napari_deepflash2.ensemble.run import RunFolder
+from napari_deepflash2.viewer.session import session_of
+from napari_deepflash2.widgets.train import TrainEnsemble
+
+SECONDS = 240_000
+
+
+@pytest.fixture
+def dock(qtbot, viewer):
+    return _open(qtbot, viewer)
+
+
+def _open(qtbot, viewer):
+    dock = TrainEnsemble(viewer)
+    qtbot.addWidget(dock)
+    return dock
+
+
+@pytest.fixture
+def ready(dock, viewer, tmp_path):
+    """A dock with two pairs, tiny settings and an output folder."""
+    masks = np.zeros((2, 48, 48), np.uint8)
+    masks[:, 12:36, 12:36] = 1
+    image = viewer.add_image(np.random.default_rng(0).normal(masks * 50.0, 10), name="cells")
+    viewer.layers.selection = {image, viewer.add_labels(masks, name="truth")}
+    dock.add_button.click()
+    _set(dock, 2)
+    dock.out.value = tmp_path / "ensemble"
+    return dock
+
+
+def _set(dock, iterations):
+    dock.basic.models.value, dock.basic.iterations.value, dock.basic.tile_size.value = 2, iterations, 32
+    dock.more.batch_size.value = dock.more.max_splits.value = 2
+
+
+def _until_ended(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.is_busy and dock.session.run is not None, timeout=SECONDS)
+    qtbot.waitUntil(
+        lambda: dock.session.run.state.has_ended and not dock.stop_button.isEnabled(), timeout=SECONDS
+    )
+
+
+def test_training_shows_curves_and_held_out_dice_and_hands_the_ensemble_on(qtbot, ready, viewer, tmp_path):
+    assert ready.train_button.isEnabled(), ready.train_button.toolTip()
+    ready.train_button.click()
+    qtbot.waitUntil(ready.stop_button.isEnabled, timeout=SECONDS)
+    assert not ready.train_button.isEnabled()
+    assert "going on" in ready.train_button.toolTip()
+    _until_ended(qtbot, ready)
+    assert ready.session.run.state.phase == "finished", ready.message.text()
+    cells = ready.held_out.contents.cells
+    assert cells.index == ("fold 1", "fold 2")
+    assert [float(row[0]) for row in cells.rows] == pytest.approx(
+        list(ready.session.run.state.held_out_dice.values()), abs=1e-3
+    )
+    assert ready.curves.isVisibleTo(ready)
+    assert session_of(viewer).ensemble_folder == tmp_path / "ensemble"
+    assert (tmp_path / "ensemble" / "ensemble.json").is_file()
+
+
+def test_a_dock_or_viewer_opened_later_watches_stops_and_resumes_the_run(qtbot, ready, viewer, tmp_path):
+    _set(ready, 100_000)
+    ready.train_button.click()
+    qtbot.waitUntil(ready.stop_button.isEnabled, timeout=SECONDS)
+    ready.close()
+    # Another viewer stands for a napari that is started again: it shares nothing but the run on disk.
+    qtbot.waitUntil(RunFolder(tmp_path / "ensemble").is_alive, timeout=SECONDS)
+    later = _open(qtbot, ViewerModel())
+    qtbot.waitUntil(lambda: later.session.run.state.progress is not None, timeout=SECONDS)
+    assert later.out.value == tmp_path / "ensemble"
+    later.stop_button.click()
+    _until_ended(qtbot, later)
+    assert later.session.run.state.phase == "stopped"
+    assert later.resume_button.isEnabled(), later.resume_button.toolTip()
+    done = later.session.run.state.progress.done
+    later.resume_button.click()
+    qtbot.waitUntil(lambda: later.session.run.state.phase == "running", timeout=SECONDS)
+    qtbot.waitUntil(lambda: later.session.run.state.progress.done > done, timeout=SECONDS)
+    later.stop_button.click()
+    _until_ended(qtbot, later)
+    assert not RunFolder(tmp_path / "ensemble").is_alive()
+
+
+def test_the_viewer_stays_alive_while_training(qtbot, ready):
+    beats = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: beats.append(1))
+    timer.start(20)
+    _set(ready, 100_000)
+    ready.train_button.click()
+    qtbot.waitUntil(ready.stop_button.isEnabled, timeout=SECONDS)
+    qtbot.waitUntil(lambda: bool(ready.session.run.state.epochs), timeout=SECONDS)
+    # Were the loop in this process, no beat would come between two looks at the run.
+    beats.clear()
+    seen = ready.session.run.state.seen
+    qtbot.waitUntil(lambda: ready.session.run.state.seen > seen + 5, timeout=SECONDS)
+    assert len(beats) >= 3
+    ready.stop_button.click()
+    _until_ended(qtbot, ready)
+
+
+def test_a_used_folder_is_refused_before_anything_is_written(ready, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    ready.out.value = tmp_path / "mine"
+    ready.train_button.click()
+    assert "is not empty" in ready.message.text()
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_pairs_follow_the_layers(ready, viewer):
+    assert ready.pairs.table.contents.cells.rows == (("cells", "truth", "2 × 48 × 48"),)
+    viewer.layers["truth"].name = "consensus"
+    assert ready.pairs.table.contents.cells.rows[0][1] == "consensus"
+    ready.add_button.click()
+    assert len(ready.session.pairs) == 1
+    viewer.layers.remove("consensus")
+    assert not ready.session.pairs
+    assert ready.train_button.toolTip() == "Add images with their masks first."
+
+
+def test_layers_that_do_not_pair_are_refused(dock, viewer, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", told.append)
+    viewer.layers.selection = {viewer.add_image(np.zeros((48, 48)))}
+    dock.add_button.click()
+    assert "as many Labels as Image layers" in dock.message.text()
+    assert len(told) == 1
+
+
+def test_folders_are_paired_or_refused_with_the_files(qtbot, dock, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for folder, names in ((images, ("1.tif", "10.tif")), (masks, ("1_mask.tif",))):
+        folder.mkdir()
+        for name in names:
+            tifffile.imwrite(folder / name, np.ones((32, 32), np.uint8))
+    dock.add_folders(images, masks)
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert "10.tif" in dock.message.text()
+    assert not dock.session.pairs
+    tifffile.imwrite(masks / "10_mask.tif", np.ones((32, 32), np.uint8))
+    dock.add_folders(images, masks)
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert dock.pairs.table.contents.cells.rows[0][2] == "2 images"
+    dock.remove_button.click()
+    assert not dock.session.pairs
+
+
+def test_the_forms_are_found_again_when_the_dock_is_reopened(qtbot, dock, viewer):
+    _set(dock, 77)
+    dock.configuration()
+    reopened = _open(qtbot, viewer)
+    assert reopened.basic.iterations.value == 77
+    assert reopened.more.batch_size.value == 2

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_deepflash2.progress import Progress
+from napari_deepflash2.viewer.predicting import Figures, LayerPrediction
+from napari_deepflash2.viewer.reading import snapshot_image
+from napari_deepflash2.viewer.training import RunState
+from napari_deepflash2.widgets.agreement_words import in_a_word
+from napari_deepflash2.widgets.predict_words import result_of
+from napari_deepflash2.widgets.train_words import duration, end_text, progress_text
+
+
+@pytest.mark.parametrize(
+    ("kappa", "word"),
+    [
+        (0.85, "almost perfect"),
+        (0.8, "substantial"),
+        (0.01, "slight"),
+        (-0.2, "no better than chance"),
+        (None, "not known"),
+    ],
+)
+def test_a_kappa_in_a_word(kappa, word):
+    assert in_a_word(kappa) == word
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "time left not known yet"),
+        (20, "less than a minute left"),
+        (600, "about 10 min left"),
+        (9000, "about 2.5 h left"),
+    ],
+)
+def test_a_time_that_is_left(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_run_in_words():
+    assert progress_text(RunState()) == "starting"
+    running = RunState("running", 5, Progress("fold 2", 1, 9), seconds=10, share=0.5, first=(0, 0))
+    assert progress_text(running) == "fold 2 of 5, less than a minute left"
+    assert "Resume" in end_text(RunState("stopped"), "here")
+    assert "no space" in end_text(RunState("failed", message="no space"), "here")
+
+
+def _prediction(*figures):
+    image = snapshot_image(ViewerModel().add_image(np.zeros((len(figures), 8, 8))))
+    maps = np.zeros((len(figures), 8, 8))
+    return LayerPrediction(image, maps.astype(int), maps, figures, ())
+
+
+def test_what_is_not_known_is_said_to_be_so():
+    text = result_of(_prediction(Figures(0.25, None, None, None)))
+    assert "0.250" in text
+    assert "Expected Dice: not known:" in text
+    assert "training images: not known" in text
+
+
+def test_what_is_known_is_shown():
+    text = result_of(_prediction(Figures(0.2, 0.81, (0.74, 0.87), False), Figures(0.4, 0.5, None, True)))
+    assert "Uncertainty score: 0.300" in text
+    assert "Expected Dice: 0.81 (0.74 to 0.87), 0.50" in text
+    assert "Unlike the training images: planes 1" in text
