@@ -81,8 +81,11 @@ def decide_kind(
     shapes = [shapes_of(mask) for mask, own in zip(masks, values, strict=True) if own]
     _refuse_grey_images(shapes, [name for name, own in zip(names, values, strict=True) if own])
     decided = _by_shapes(shapes, [own for own in values if own])
-    if decided is None:
+    if decided is None and present == frozenset(range(1, len(present) + 1)):
         raise _ask(names, present)
+    if decided is None:
+        # Values with gaps are refused as classes, with their histogram.
+        return "classes", []
     return decided, [_decided_note(decided, len(present))]
 
 

@@ -198,7 +198,8 @@ def _not_consecutive(present: frozenset[int]) -> str:
     numbered = ", ".join(f"{value} becomes {label}" for label, value in enumerate(table))
     return (
         "Save masks with 0 for background and 1 to n for the classes; or, if these values are the classes, "
-        f"set 'mask_classes' to {table} ({numbered})."
+        f"set 'mask_classes' to {table} ({numbered}); or, if they number single objects, 'mask_kind' to "
+        "'instances'."
     )
 
 
