@@ -72,3 +72,10 @@ def test_progress_is_told_and_cancelling_ends_the_job(folders: Path, tmp_path: P
         make_consensus(folders / "experts", tmp_path / "out", progress=stop_after_two)
     assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3)]
     assert not (tmp_path / "out" / "experts.csv").exists()
+
+
+def test_notes_name_the_image_and_the_expert(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    shutil.copy(tmp_path / "experts" / "expert1" / "2.tif", tmp_path / "experts" / "expert2" / "2.tif")
+    notes = make_consensus(tmp_path / "experts", tmp_path / "out").notes
+    assert any(note.where.startswith("2.tif") and "expert2" in str(note) for note in notes)

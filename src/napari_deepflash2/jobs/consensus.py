@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def make_consensus(
         consensus = _estimate(name, of_image, config)
         paths[name] = _write_mask(out / name, consensus.labels)
         tables.append(_table_of(name, consensus))
-        notes.extend(consensus.notes)
+        notes.extend(_of_image(name, consensus.notes))
         progress(Progress("consensus", done, len(read.masks)))
     experts = _joined(tables)
     write_csv(experts, out / "experts.csv")
@@ -90,10 +91,11 @@ def _estimate(name: str, masks: dict[str, NDArray[np.integer]], config: Configur
         return estimate_consensus(masks, **config.consensus.model_dump())
     except InputError as error:
         # The science knows experts, not files: the image is said here.
-        raise InputError(
-            Problem(f"{name}, {problem.where}", problem.found, problem.remedy, problem.code)
-            for problem in error.problems
-        ) from error
+        raise InputError(_of_image(name, error.problems)) from error
+
+
+def _of_image(name: str, problems: Iterable[Problem]) -> list[Problem]:
+    return [replace(problem, where=f"{name}, {problem.where}") for problem in problems]
 
 
 def _write_mask(path: Path, labels: NDArray[np.integer]) -> Path:
