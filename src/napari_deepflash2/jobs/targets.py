@@ -37,7 +37,7 @@ def read_targets(
         except InputError as error:
             problems.extend(error.problems)
     raise_if_any(problems)
-    masks = interpret_masks(files, [str(path) for _, path in pairs], config.mask_kind)
+    masks = interpret_masks(files, [str(path) for _, path in pairs], config.mask_kind, config.mask_classes)
     values = _in_classes_of(masks, classes, masks_dir)
     return {image_id(image): values[labels] for (image, _), labels in zip(pairs, masks.labels, strict=True)}
 

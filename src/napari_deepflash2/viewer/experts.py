@@ -21,8 +21,6 @@ from .reading import Snapshot, snapshot_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..consensus import Agreement
-
 
 @dataclass(frozen=True)
 class Annotations:
@@ -48,16 +46,24 @@ class Comparison:
     ----------
     annotations : Annotations
         What was compared.
-    agreement : Agreement
-        The tables and coefficients.
+    pairwise_dice, leave_one_out : DataFrame
+        Expert by expert; each expert against the consensus of the others.
+    fleiss_kappa, krippendorff_alpha : float or None
+        None where there is no variation.
+    outliers : tuple of str
+        Experts who stand out.
     agreement_map, disagreement_map : array
         Number of experts with the most voted label; entropy of the votes in [0, 1].
     notes : tuple of Problem
-        How the masks were read.
+        How the masks were read, and what is worth knowing about them.
     """
 
     annotations: Annotations
-    agreement: Agreement
+    pairwise_dice: pd.DataFrame
+    leave_one_out: pd.DataFrame
+    fleiss_kappa: float | None
+    krippendorff_alpha: float | None
+    outliers: tuple[str, ...]
     agreement_map: NDArray[np.uint8]
     disagreement_map: NDArray[np.float32]
     notes: tuple[Problem, ...]
@@ -118,10 +124,22 @@ def compare(annotations: Annotations, config: Configuration, progress: ProgressC
     from ..consensus import agreement_map, disagreement_map, measure_agreement
 
     masks, notes = read_masks(annotations, config)
-    progress(Progress("comparing", 1, 3))
-    agreement = measure_agreement(masks)
-    progress(Progress("comparing", 2, 3))
-    return Comparison(annotations, agreement, agreement_map(masks), disagreement_map(masks), notes)
+    progress(Progress("comparing", 1, 2))
+    found = measure_agreement(masks)
+    # Its tables are made when first asked for: here, and not on the main thread.
+    comparison = Comparison(
+        annotations=annotations,
+        pairwise_dice=found.pairwise_dice,
+        leave_one_out=found.leave_one_out.drop(columns="images").dropna(axis="columns", how="all"),
+        fleiss_kappa=found.fleiss_kappa,
+        krippendorff_alpha=found.krippendorff_alpha,
+        outliers=found.outliers,
+        agreement_map=agreement_map(masks),
+        disagreement_map=disagreement_map(masks),
+        notes=(*notes, *found.notes),
+    )
+    progress(Progress("comparing", 2, 2))
+    return comparison
 
 
 def estimate(annotations: Annotations, config: Configuration, progress: ProgressCallback) -> Estimate:
@@ -153,7 +171,7 @@ def read_masks(
         for expert in annotations.experts
         for index in np.ndindex(expert.grid.shape[:-2])
     ]
-    found = interpret_masks(planes, names, config.data.mask_kind)
+    found = interpret_masks(planes, names, config.data.mask_kind, config.data.mask_classes, ridges=False)
     values = np.asarray(found.classes)
     values = values.astype(np.min_scalar_type(int(values.max(initial=0))))
     shape = (len(annotations.experts), *annotations.experts[0].grid.shape)
