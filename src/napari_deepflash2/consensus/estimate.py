@@ -67,24 +67,35 @@ def estimate_consensus(masks: Masks, method: str = "staple", **settings: Any) ->
        doi 10.1109/TMI.2004.830803.
     """
     config = Configuration.of({"consensus": {"method": method, **settings}}).consensus
-    patterns = count_patterns(read_masks(masks), config.classes, config.ignore_label)
-    consensus = consensus_of_patterns(patterns, config)
+    read = read_masks(masks)
+    consensus = consensus_of_patterns(count_patterns(read, config.classes, config.ignore_label), config)
+    consensus = replace(consensus, notes=(*absence_notes(read.absent), *consensus.notes))
     for note in consensus.notes:
         logger.warning("%s", note)
     return consensus
 
 
+def absence_notes(absent: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Note the experts without a mask of this image."""
+    if not absent:
+        return ()
+    found = "no mask of this image, so no vote in it"
+    return (Problem(", ".join(absent), found, "Add it where there is one.", "missing-mask"),)
+
+
 def consensus_of_patterns(patterns: Patterns, config: ConsensusConfig) -> Consensus:
     """Estimate the consensus of patterns that are already counted; see `estimate_consensus`."""
     check_settings(patterns.experts, config)
-    notes = notes_on(patterns)
+    consensus = consensus_of_patterns_silently(patterns, config)
+    return replace(consensus, notes=(*notes_on(patterns), *consensus.notes, *tie_notes(consensus)))
+
+
+def consensus_of_patterns_silently(patterns: Patterns, config: ConsensusConfig) -> Consensus:
+    """Estimate the consensus without looking at the masks for what is worth a note."""
     if config.method != "staple" or len(patterns.experts) == 1:
-        consensus = _of_votes(patterns, config)
-    else:
-        fit = staple_of_patterns(patterns, config)
-        consensus = staple_consensus(patterns, fit, config)
-        notes += convergence_notes(fit, config)
-    return replace(consensus, notes=(*notes, *_tie_notes(consensus)))
+        return _of_votes(patterns, config)
+    fit = staple_of_patterns(patterns, config)
+    return replace(staple_consensus(patterns, fit, config), notes=convergence_notes(fit, config))
 
 
 def staple_of_patterns(patterns: Patterns, config: ConsensusConfig) -> StapleFit:
@@ -188,7 +199,8 @@ def _scores(votes: Float, patterns: Patterns, config: ConsensusConfig) -> Float:
     return at_least(votes, foreground_of(patterns.classes), least[config.method])
 
 
-def _tie_notes(consensus: Consensus) -> tuple[Problem, ...]:
+def tie_notes(consensus: Consensus) -> tuple[Problem, ...]:
+    """Note the share of undecided pixels."""
     share = consensus.undecided_share
     if not share:
         return ()

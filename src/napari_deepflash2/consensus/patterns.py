@@ -7,7 +7,7 @@ of this package works on the patterns and maps its result back to the pixels by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -77,6 +77,16 @@ class Patterns:
             # "clip" spares numpy a second buffer; no code lies outside the table.
             table.take(codes[part], mode="clip", out=flat[part])
         return painted
+
+    def recast(self, experts: Sequence[str], classes: Sequence[int]) -> Patterns:
+        """Give the same votes with more experts, who did not vote, and more classes, which nobody named."""
+        table = np.array([*(list(classes).index(label) for label in self.classes), len(classes)], np.uint8)
+        absent = np.full(len(self.votes), len(classes), dtype=np.uint8)
+        columns = [
+            table[self.votes[:, self.experts.index(name)]] if name in self.experts else absent
+            for name in experts
+        ]
+        return replace(self, experts=tuple(experts), classes=tuple(classes), votes=np.column_stack(columns))
 
     def class_shares(self) -> NDArray[np.float64]:
         """Share of all votes that each class got, shape (L,); equal shares where nobody voted."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .overlap import dice_of_areas
 from .patterns import Patterns, one_hot
@@ -45,7 +45,7 @@ def dice_by_class(confusion: Float) -> Float:
 
 def sensitivity_by_class(confusion: Float) -> Float:
     """Share of a class that was called so, from (..., L, L); NaN where there is none of it."""
-    return _ratio(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1))
+    return ratio(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1))
 
 
 def specificity_by_class(confusion: Float) -> Float:
@@ -53,7 +53,7 @@ def specificity_by_class(confusion: Float) -> Float:
     total = confusion.sum(axis=(-2, -1))[..., None]
     elsewhere = total - confusion.sum(axis=-1)
     called = confusion.sum(axis=-2) - np.diagonal(confusion, axis1=-2, axis2=-1)
-    return _ratio(elsewhere - called, elsewhere)
+    return ratio(elsewhere - called, elsewhere)
 
 
 def foreground_of(classes: Sequence[int]) -> NDArray[np.bool_]:
@@ -65,7 +65,7 @@ def foreground_mean(values: Float, classes: Sequence[int]) -> Float:
     """Mean over the foreground classes of (..., L), leaving out NaN; NaN where nothing is left."""
     chosen = values[..., foreground_of(classes)]
     known = ~np.isnan(chosen)
-    return _ratio(np.where(known, chosen, 0).sum(axis=-1), known.sum(axis=-1).astype(np.float64))
+    return ratio(np.where(known, chosen, 0).sum(axis=-1), known.sum(axis=-1).astype(np.float64))
 
 
 def with_foreground(confusion: Float, classes: Sequence[int]) -> tuple[Float, tuple[int, ...]]:
@@ -83,7 +83,9 @@ def expert_table(experts: Sequence[str], columns: dict[str, Float]) -> pd.DataFr
     return pd.DataFrame({name: pd.array(values, dtype="Float64") for name, values in columns.items()}, index)
 
 
-def _ratio(part: Float, whole: Float) -> Float:
+def ratio(part: ArrayLike, whole: ArrayLike) -> Float:
+    """Divide element by element; NaN where the whole is nothing."""
     # Posteriors that ought to be 0 come out as tiny numbers; less than a millionth of a pixel is nothing.
+    whole = np.asarray(whole, dtype=np.float64)
     present = whole > 1e-6
-    return np.where(present, part / np.where(present, whole, 1), np.nan)
+    return np.where(present, np.asarray(part) / np.where(present, whole, 1), np.nan)

@@ -167,11 +167,16 @@ class Consensus:
         return np.where(self._unjudged, self.patterns.n_classes + 1, winners)
 
     @cached_property
-    def _label_counts(self) -> Float:
+    def truth(self) -> Float:
+        """1 for the class that each pattern was given, shape (U, L); zeros where it was given none."""
         values = np.array([*self.classes, self.undecided_label])
         decided = values[np.minimum(self._winners, self.patterns.n_classes)]
-        truth = (decided[:, None] == np.array(self.classes)) & ~self._unjudged[:, None]
-        return confusion_counts(self.patterns, truth.astype(np.float64))
+        chosen = (decided[:, None] == np.array(self.classes)) & ~self._unjudged[:, None]
+        return np.asarray(chosen, dtype=np.float64)
+
+    @cached_property
+    def _label_counts(self) -> Float:
+        return confusion_counts(self.patterns, self.truth)
 
 
 def _summary(counts: Float, classes: tuple[int, ...]) -> dict[str, Float]:
