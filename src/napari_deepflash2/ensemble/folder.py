@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..progress import Cancelled
 from .manifest import MANIFEST
 from .run import EVENTS, INPUT, LOCK, STOP, EventLog, RunLock
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _OF_A_RUN = {EVENTS, STOP, LOCK, INPUT}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -81,6 +86,26 @@ def _check_content(folder: Path, resume: bool) -> None:
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise InputError.one(
             folder, f"holds other files ({shown})", "Choose a new or an empty folder.", "folder-not-empty"
+        )
+
+
+def check_free_space(folder: Path, network: nn.Module, members: int) -> None:
+    """Refuse a disk that cannot hold the members and the checkpoints of one of them.
+
+    Raises
+    ------
+    InputError
+        Says how many megabytes are missing.
+    """
+    size = sum(value.nbytes for value in network.state_dict().values())
+    # A checkpoint is the weights, two moments of each and the best; three are there while one is written.
+    missing = size * (members + 3 * 4) - shutil.disk_usage(folder).free
+    if missing > 0:
+        raise InputError.one(
+            folder,
+            f"{missing / 2**20:.0f} MiB are missing on its disk for the models and their checkpoints",
+            "Make room, or choose a folder on another disk.",
+            "disk-full",
         )
 
 

@@ -16,9 +16,9 @@ from ..files import sha256_of
 from ..prediction import Prediction, Predictor, predict_moments
 from ..progress import ProgressCallback, ignore_progress
 from .device import choose_device
+from .image_notes import notes_on
 from .manifest import Manifest, MemberRecord
 from .networks import build_network
-from .training_set import array_hash
 from .weights import load_weights
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Ensemble:
             progress,
             name,
         )
-        return Prediction.from_moments(moments, self.classes, name, self._notes_on(pixels, name))
+        return Prediction.from_moments(moments, self.classes, name, notes_on(pixels, name, self.manifest))
 
     def _check_channels(self, image: FloatImage, name: str) -> None:
         if image.shape[-1] != self.channels:
@@ -119,19 +119,6 @@ class Ensemble:
                 "Choose the channels that the training images had, in their order.",
                 "channel-mismatch",
             )
-
-    def _notes_on(self, image: FloatImage, name: str) -> list[Problem]:
-        own = array_hash(image)
-        trained = [id_ for id_, hash_ in self.manifest.image_hashes.items() if hash_ == own]
-        return [
-            Problem(
-                name,
-                f"was image {id_} of the training, so the prediction looks better than on new images",
-                "Judge the ensemble by the Dice in out_of_fold.csv.",
-                "was-trained-on",
-            )
-            for id_ in trained
-        ]
 
 
 def load_ensemble(folder: Path | str) -> Ensemble:
@@ -213,15 +200,24 @@ def _surplus(path: Path) -> Problem:
 
 
 def _notes(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
-    if manifest.is_complete:
-        return ()
-    done = sum(member.finished for member in manifest.members)
-    return (
+    resumed = [
         Problem(
             str(folder),
-            f"{done} of {manifest.planned} models are trained to the end; "
-            f"{len(manifest.members)} predict, each with the best weights it had",
-            "Resume the training to have the whole ensemble.",
-            "ensemble-incomplete",
-        ),
+            f"{remark}, so its weights may differ from those of an uninterrupted training",
+            "Train again without interruption if you need to reproduce it to the bit.",
+            "resumed-elsewhere",
+        )
+        for remark in manifest.remarks
+    ]
+    return (*resumed, *(() if manifest.is_complete else (_incomplete(folder, manifest),)))
+
+
+def _incomplete(folder: Path, manifest: Manifest) -> Problem:
+    done = sum(member.finished for member in manifest.members)
+    return Problem(
+        str(folder),
+        f"{done} of {manifest.planned} models are trained to the end; "
+        f"{len(manifest.members)} predict, each with the best weights it had",
+        "Resume the training to have the whole ensemble.",
+        "ensemble-incomplete",
     )

@@ -90,6 +90,8 @@ class Manifest(_Part):
         Of this package and of what it computed with.
     environment : dict
         Device and number of threads of the training.
+    remarks : tuple of str
+        What changed between the parts of a training that was interrupted.
     """
 
     schema_version: Literal[1] = 1
@@ -104,6 +106,7 @@ class Manifest(_Part):
     value_ranges: tuple[tuple[float, float], ...]
     versions: dict[str, str]
     environment: dict[str, Any]
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -91,8 +91,9 @@ class Member:
             self._settings,
             device,
         )
-        with seeded(self._settings.random_state, fold, _WEIGHTS):
-            network = build_network(self._settings.architecture, data.channels, n_classes)
+        network = build_network(
+            self._settings.architecture, data.channels, n_classes, self._settings.random_state, fold, _WEIGHTS
+        )
         self.network = network.to(device)
         self._loss = build_loss(self._settings.loss)
         self._optimiser = torch.optim.AdamW(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .device import seeded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,8 +33,10 @@ class NetworkEntry:
     build: Callable[[int, int], nn.Module]
 
 
-def build_network(name: str, channels: int, classes: int) -> nn.Module:
+def build_network(name: str, channels: int, classes: int, *seed: int) -> nn.Module:
     """Build a network of the registry with random weights.
+
+    The same seed gives the same weights; random numbers outside go on as if nothing had been.
 
     Parameters
     ----------
@@ -41,6 +44,8 @@ def build_network(name: str, channels: int, classes: int) -> nn.Module:
         A key of `NETWORKS`.
     channels, classes : int
         Of the images, and of the masks with the background.
+    *seed : int
+        What names these weights, such as the random state and the fold.
 
     Raises
     ------
@@ -54,7 +59,8 @@ def build_network(name: str, channels: int, classes: int) -> nn.Module:
             f"Choose one of {', '.join(sorted(NETWORKS))}.",
             "unknown-architecture",
         )
-    return NETWORKS[name].build(channels, classes)
+    with seeded(*seed):
+        return NETWORKS[name].build(channels, classes)
 
 
 def _unet(channels: int, classes: int) -> nn.Module:

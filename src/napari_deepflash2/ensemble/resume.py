@@ -39,15 +39,15 @@ def resumed_manifest(folder: Path, new: Manifest) -> Manifest:
         return new
     old = Manifest.load(folder)
     raise_if_any(_differences(folder, old, new))
-    for what in ("versions", "environment"):
-        for name, before, now in _changed(getattr(old, what), getattr(new, what)):
-            _log.warning(
-                "%s was %s and is now %s: the weights may differ from those of an uninterrupted run",
-                name,
-                before,
-                now,
-            )
-    return old.model_copy(update={"members": tuple(m for m in old.members if _is_whole(folder, m))})
+    remarks = [
+        f"{name} was {before} when the run began and was {now} when it was resumed"
+        for what in ("versions", "environment")
+        for name, before, now in _changed(getattr(old, what), getattr(new, what))
+    ]
+    for remark in remarks:
+        _log.warning("%s: the weights may differ from those of an uninterrupted run", remark)
+    whole = tuple(member for member in old.members if _is_whole(folder, member))
+    return old.model_copy(update={"members": whole, "remarks": (*old.remarks, *remarks)})
 
 
 def _differences(folder: Path, old: Manifest, new: Manifest) -> Iterator[Problem]:

@@ -126,13 +126,16 @@ class RunLock:
         return True
 
     def _remove_stale(self) -> None:
-        owner = self._folder.owner()
-        if owner is None or _is_alive(owner):
+        aside = self._path.with_name(f".{LOCK}-{os.getpid()}")
+        try:
+            stale = self._path.read_bytes()
+            if self._folder.is_alive():
+                return
+            self._path.replace(aside)
+        except FileNotFoundError:
             return
-        # Renamed first and looked at again: another run may have replaced the stale lock meanwhile.
-        aside = self._path.with_name(f"{LOCK}.stale-{os.getpid()}")
-        self._path.replace(aside)
-        if json.loads(aside.read_text(encoding="utf-8")) != owner:
+        # Another run may have replaced the stale lock between the look and the renaming.
+        if aside.read_bytes() != stale:
             aside.replace(self._path)
         aside.unlink(missing_ok=True)
 
@@ -158,6 +161,8 @@ def _is_alive(owner: Mapping[str, Any]) -> bool:
         return abs(psutil.Process(owner["pid"]).create_time() - owner["process_started"]) < 1
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:
+        return True
 
 
 def _locked(path: Path, owner: Mapping[str, Any]) -> InputError:

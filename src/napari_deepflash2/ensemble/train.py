@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
 from ..data.folds import Fold, split_folds
+from ..errors import InputError
 from ..progress import Cancelled, Progress, ProgressCallback, ignore_progress
 from .checkpoint import Checkpoints
 from .device import choose_device
-from .folder import claimed_folder
+from .folder import check_free_space, claimed_folder
 from .loaded import Ensemble, load_ensemble
 from .loop import train_member
 from .manifest import Manifest, MemberRecord
 from .member import Member
 from .networks import build_network
+from .resume import resumed_manifest
 from .run import EventLog, RunFolder
 from .tables import Tables
 from .training_set import Source, TrainingSet, array_hash
@@ -104,12 +106,11 @@ class _Run:
         progress: ProgressCallback,
         resume: bool,
     ) -> _Run:
-        from .resume import resumed_manifest
-
         training = config.training
-        build_network(training.architecture, data.channels, len(data.classes))
+        network = build_network(training.architecture, data.channels, len(data.classes))
         splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
         splits = splits[: training.models]
+        check_free_space(folder, network, len(splits))
         device = choose_device()
         manifest = _new_manifest(data, config, len(splits), device)
         if resume:
@@ -126,6 +127,7 @@ class _Run:
             images=len(self.data.ids),
             device=str(self.device),
             finished=sorted(finished),
+            notes=[str(note) for note in self.data.notes],
         )
         for fold, split in enumerate(self.splits, start=1):
             if fold not in finished:
@@ -139,7 +141,7 @@ class _Run:
             member.restore(state)
         try:
             train_member(member, self.config.training, checkpoints, self.log, self._report)
-        except Cancelled:
+        except (Cancelled, InputError):
             self._keep(member, finished=False)
             raise
         self._keep(member, finished=True)

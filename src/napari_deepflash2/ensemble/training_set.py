@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..config import DataConfig
 from ..data.normalisation import FloatImage, as_images
 from ..errors import InputError, Problem
+
+_log = logging.getLogger(__name__)
 
 Source = Path | str | Sequence[ArrayLike]
 
@@ -108,8 +111,12 @@ class TrainingSet:
             raise InputError.one("images", "there are none", "Give at least two images.", "too-few-images")
         checked = as_images(images, [f"image {id_}" for id_ in ids])
         mask_names = [f"mask {id_}" for id_ in ids]
-        found = interpret_masks([np.asarray(mask) for mask in masks], mask_names, config.mask_kind)
+        found = interpret_masks(
+            [np.asarray(mask) for mask in masks], mask_names, config.mask_kind, config.mask_classes
+        )
         _check_shapes(checked, found.labels, mask_names)
+        for note in found.notes:
+            _log.info("%s", note)
         return cls(ids, tuple(checked), tuple(found.labels), tuple(found.classes), ids, tuple(found.notes))
 
 

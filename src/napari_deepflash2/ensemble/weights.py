@@ -106,21 +106,22 @@ def from_bytes(data: bytes, path: Path) -> dict[str, Any]:
 
 def _check_container(data: bytes, path: Path) -> None:
     """Refuse old formats and compressed archives, which can unfold to any size."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        _refuse(
+    try:
+        records = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    except zipfile.BadZipFile as error:
+        raise InputError.one(
             path,
             "is not in torch's zip format and could contain a program, so it was not opened",
             "Use only ensembles that napari-deepflash2 has trained.",
             "unsafe-weights",
+        ) from error
+    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+        _refuse(
+            path,
+            "is compressed, which torch never writes",
+            "Copy the whole ensemble folder again.",
+            "unsafe-weights",
         )
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
-            _refuse(
-                path,
-                "is compressed, which torch never writes",
-                "Copy the whole ensemble folder again.",
-                "unsafe-weights",
-            )
 
 
 def _check_fits(path: Path, weights: Mapping[str, Any], network: nn.Module) -> None:

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from napari_deepflash2.data.normalisation import Normalisation, as_images
+from napari_deepflash2.errors import InputError
+
+
+def _image(seed: int = 0, mean: float = 100, std: float = 20) -> np.ndarray:
+    values = np.random.default_rng(seed).normal(mean, std, (40, 50, 2))
+    return values.astype(np.float32)
+
+
+def test_each_image_by_itself_has_mean_zero_and_deviation_one() -> None:
+    normalisation = Normalisation.learn([_image()], "image")
+    values = normalisation.apply(_image(seed=1, mean=-4000, std=300))
+    assert values.shape == (2, 40, 50)
+    assert values.dtype == np.float32
+    assert np.allclose(values.mean((1, 2)), 0, atol=1e-4)
+    assert np.allclose(values.std((1, 2)), 1, atol=1e-4)
+
+
+def test_by_the_training_images_a_brighter_image_stays_brighter() -> None:
+    normalisation = Normalisation.learn([_image(), _image(1)], "training")
+    values = normalisation.apply(_image(seed=2, mean=140))
+    assert np.allclose(values.mean((1, 2)), 2, atol=0.1)
+
+
+def test_statistics_are_those_of_all_pixels() -> None:
+    images = [_image()[:10], _image(1) * 3]
+    pixels = np.concatenate([image.reshape(-1, 2) for image in images]).astype(np.float64)
+    normalisation = Normalisation.learn(images, "training")
+    assert np.allclose(normalisation.mean, pixels.mean(0))
+    assert np.allclose(normalisation.std, pixels.std(0))
+    assert normalisation.channels == 2
+
+
+@pytest.mark.parametrize("kind", ["image", "training"])
+@pytest.mark.parametrize("value", [0, 255, 65535, 1e30])
+def test_a_constant_image_is_finite(kind: str, value: float) -> None:
+    constant = np.full((8, 8, 1), value, np.float32)
+    normalisation = Normalisation.learn([constant], kind)
+    assert np.allclose(normalisation.apply(constant), 0)
+
+
+def test_a_saturated_or_huge_image_is_finite() -> None:
+    image = np.zeros((16, 16, 1), np.float32)
+    image[0] = 3e38
+    assert np.isfinite(Normalisation.learn([image], "image").apply(image)).all()
+
+
+@pytest.mark.parametrize("dtype", [bool, "u1", "i2", ">u2", "u4", "f2", "f4", ">f8"])
+def test_every_real_type_becomes_float32_with_channels_last(dtype: str) -> None:
+    (image,) = as_images([np.ones((4, 6), dtype)], ["a"])
+    assert image.shape == (4, 6, 1)
+    assert image.dtype == np.float32
+    assert (image == 1).all()
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    spoiled = np.zeros((4, 5))
+    spoiled[2, 3] = np.nan
+    arrays = [
+        np.zeros((2, 3, 4, 5)),
+        np.zeros((0, 5)),
+        spoiled,
+        np.zeros((4, 5), complex),
+        np.full((3, 3), 1e300),
+    ]
+    with pytest.raises(InputError) as caught:
+        as_images(arrays, list("abcde"))
+    assert [(p.where, p.code) for p in caught.value.problems] == [
+        ("a", "bad-axes"),
+        ("b", "no-pixels"),
+        ("c", "not-finite"),
+        ("d", "bad-dtype"),
+        ("e", "not-finite"),
+    ]
+    assert "1 values that are no finite number, the first at (2, 3)" in str(caught.value)
+
+
+def test_images_of_other_channels_are_named() -> None:
+    with pytest.raises(InputError, match="b: has 3 channels where a has 1"):
+        as_images([np.zeros((4, 5)), np.zeros((4, 5, 3))], ["a", "b"])

@@ -1,0 +1,114 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_deepflash2.config import PredictionConfig
+from napari_deepflash2.data.normalisation import Normalisation
+from napari_deepflash2.errors import InputError
+from napari_deepflash2.prediction import Moments, Predictor, predict_moments
+from napari_deepflash2.progress import Cancelled, Progress
+
+CPU = torch.device("cpu")
+MakePredictor = Callable[..., Predictor]
+
+
+def _image(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.01, 0.99, (height, width, 1)).astype(np.float32)
+
+
+def _moments(predictors: list[Predictor], image: np.ndarray, **config: object) -> Moments:
+    return predict_moments(predictors, image, 2, PredictionConfig(**{"tile_size": 32, **config}), CPU)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 150),
+    st.integers(1, 150),
+    st.sampled_from([32, 64, 96]),
+    st.floats(0, 0.8),
+    st.sampled_from(["none", "flips"]),
+    st.integers(1, 7),
+)
+def test_an_identity_network_gives_the_image_back(
+    identity: MakePredictor, height: int, width: int, tile: int, overlap: float, views: str, batch_size: int
+) -> None:
+    image = _image(height, width)
+    found = _moments(
+        [identity()],
+        image,
+        tile_size=tile,
+        overlap=overlap,
+        test_time_augmentation=views,
+        batch_size=batch_size,
+    )
+    assert np.allclose(found.mean[1], image[..., 0], rtol=0, atol=1e-6)
+    assert np.allclose(found.mean.sum(0), 1, rtol=0, atol=1e-6)
+    assert np.allclose(found.mean_of_squares[1], image[..., 0] ** 2, rtol=0, atol=1e-6)
+
+
+def test_members_are_averaged_with_their_squares(identity: MakePredictor) -> None:
+    image = _image(50, 40)
+    found = _moments([identity(gain) for gain in (1.0, 0.5, 0.25)], image)
+    p = np.array([1, 0.5, 0.25])[:, None, None] * image[..., 0]
+    assert np.allclose(found.mean[1], p.mean(0), atol=1e-6)
+    assert np.allclose(found.mean_of_squares[1], (p**2).mean(0), atol=1e-6)
+
+
+def test_each_member_sees_the_image_as_it_was_trained_to(identity: MakePredictor) -> None:
+    image = _image(40, 40)
+    halved = Predictor("half", identity().network, Normalisation("training", (0.0,), (2.0,)))
+    assert np.allclose(_moments([identity(), halved], image).mean[1], 0.75 * image[..., 0], atol=1e-6)
+
+
+def test_flips_are_four_views_taken_back_before_averaging() -> None:
+    class TopLeft(torch.nn.Module):
+        """Sure of the foreground in the top left quarter of whatever it is shown."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            logits = torch.zeros(len(images), 2, *images.shape[2:])
+            logits[:, 0] = 40
+            logits[:, 1, :16, :16] = 80
+            return logits
+
+    predictor = Predictor("corner", TopLeft(), Normalisation("image", (0.0,), (1.0,)))
+    once = _moments([predictor], _image(32, 32), test_time_augmentation="none").mean[1]
+    assert once[:16, :16].min() == 1
+    assert once.sum() == 256
+    assert np.allclose(_moments([predictor], _image(32, 32)).mean[1], 0.25)
+
+
+def test_the_result_does_not_depend_on_the_batch_size() -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(1, 3, 3, padding=1).eval()
+    predictor = Predictor("convolution", network, Normalisation("image", (0.0,), (1.0,)))
+    found = [
+        predict_moments(
+            [predictor], _image(100, 90), 3, PredictionConfig(tile_size=32, batch_size=n), CPU
+        ).mean
+        for n in (1, 3, 50)
+    ]
+    assert np.allclose(found[0], found[1], atol=1e-6)
+    assert np.allclose(found[0], found[2], atol=1e-6)
+
+
+def test_a_member_that_gives_no_numbers_is_named(identity: MakePredictor) -> None:
+    with pytest.raises(InputError, match="broken: gives probabilities that are no finite numbers"):
+        _moments([identity(), identity(float("nan"), "broken")], _image(20, 20))
+
+
+def test_progress_counts_tiles_and_can_cancel(identity: MakePredictor) -> None:
+    seen: list[Progress] = []
+
+    def stop_after_two_batches(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.done == 8:
+            raise Cancelled
+
+    config = PredictionConfig(tile_size=32, overlap=0, batch_size=4)
+    with pytest.raises(Cancelled):
+        predict_moments([identity()], _image(128, 128), 2, config, CPU, stop_after_two_batches)
+    assert [(p.done, p.total) for p in seen] == [(0, 16), (4, 16), (8, 16)]

@@ -1,0 +1,38 @@
+import numpy as np
+
+from napari_deepflash2.prediction import Moments, Prediction
+
+
+def _prediction(probabilities: list[float], classes: tuple[int, ...] = (0, 1)) -> Prediction:
+    """One pixel for each foreground probability, of one sure member."""
+    foreground = np.array([probabilities], np.float32)
+    mean = np.stack([1 - foreground, foreground])
+    return Prediction.from_moments(Moments(mean, mean**2), classes, "a.tif")
+
+
+def test_labels_have_the_values_of_the_masks() -> None:
+    found = _prediction([0.9, 0.2], classes=(0, 255))
+    assert found.labels.tolist() == [[255, 0]]
+    assert found.labels.dtype == np.uint8
+    assert _prediction([0.9], classes=(0, 70000)).labels.tolist() == [[70000]]
+
+
+def test_uncertainty_and_score_have_the_same_scale_for_every_image() -> None:
+    found = _prediction([0.5, 0.9, 0.1])
+    assert np.allclose(found.uncertainty, [[1, 0.36, 0.36]])
+    assert np.isclose(found.score, 0.36)
+    assert np.allclose(found.epistemic + found.aleatoric, found.uncertainty)
+    assert np.allclose(found.epistemic, 0, atol=1e-6)
+
+
+def test_an_empty_prediction_is_defined_and_said() -> None:
+    found = _prediction([0.1, 0.0])
+    assert np.isclose(found.score, 0.18)
+    assert [note.code for note in found.notes] == ["no-foreground"]
+    assert found.notes[0].where == "a.tif"
+
+
+def test_what_is_not_known_is_none() -> None:
+    found = _prediction([0.9])
+    assert (found.expected_dice, found.expected_dice_interval, found.ood_score, found.is_ood) == (None,) * 4
+    assert found.notes == ()

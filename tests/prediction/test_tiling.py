@@ -1,0 +1,51 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_deepflash2.prediction.tiling import TileGrid, tile_weights
+
+_TILES = st.integers(1, 32).map(lambda n: 32 * n)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), _TILES, st.floats(0, 0.9))
+def test_tiles_cover_every_pixel_with_the_overlap_and_none_too_many(
+    height: int, width: int, tile: int, overlap: float
+) -> None:
+    grid = TileGrid.cover((height, width), tile, overlap)
+    for axis, length in enumerate((height, width)):
+        side = grid.shape[axis]
+        starts = sorted({start[axis] for start in grid.starts})
+        assert side <= tile
+        assert side % 32 == 0
+        assert starts[0] == 0
+        if length <= side:
+            assert starts == [0]
+            continue
+        assert starts[-1] + side == length
+        steps = np.diff(starts)
+        allowed = max(1, math.floor(side * (1 - overlap)))
+        assert steps.max() <= allowed
+        assert len(starts) == math.ceil((length - side) / allowed) + 1
+        assert steps.max() - steps.min() <= 1
+
+
+def test_the_grid_is_complete() -> None:
+    grid = TileGrid.cover((1024, 1024), 512, 0.5)
+    assert len(grid.starts) == 9
+    assert set(grid.starts) == {(y, x) for y in (0, 256, 512) for x in (0, 256, 512)}
+
+
+def test_an_image_smaller_than_a_tile_takes_one_tile_no_larger_than_needed() -> None:
+    assert TileGrid.cover((1, 100), 512, 0.5) == TileGrid((32, 128), ((0, 0),))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (64, 128), (512, 512)])
+def test_weights_are_positive_symmetric_and_greatest_in_the_middle(shape: tuple[int, int]) -> None:
+    weights = tile_weights(shape)
+    assert weights.shape == shape
+    assert 0.01 < weights.min() < 0.05
+    assert np.array_equal(weights, weights[::-1, ::-1])
+    assert weights.max() == weights[shape[0] // 2, shape[1] // 2] <= 1

@@ -1,0 +1,78 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from napari_deepflash2.prediction.uncertainty import (
+    aleatoric_uncertainty,
+    epistemic_uncertainty,
+    total_uncertainty,
+    uncertainty_score,
+)
+
+_STACKS = st.tuples(st.integers(1, 6), st.integers(2, 4)).flatmap(
+    lambda shape: arrays(np.float64, (*shape, 3, 5), elements=st.floats(0.001, 1))
+)
+
+
+def _of(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities of members (M, L, Y, X), their mean and the mean of their squares in float32."""
+    p = stack / stack.sum(1, keepdims=True)
+    return p, p.mean(0).astype(np.float32), (p**2).mean(0).astype(np.float32)
+
+
+@given(_STACKS)
+def test_the_parts_are_variance_and_mean_variance_and_sum_to_the_total(stack: np.ndarray) -> None:
+    p, mean, squares = _of(stack)
+    total, epistemic = total_uncertainty(mean), epistemic_uncertainty(mean, squares)
+    aleatoric = aleatoric_uncertainty(mean, squares)
+    assert np.allclose(epistemic, p.var(0).mean(0) / 0.25, atol=2e-6)
+    assert np.allclose(aleatoric, (p * (1 - p)).mean((0, 1)) / 0.25, atol=2e-6)
+    assert np.allclose(epistemic + aleatoric, total, rtol=0, atol=1.2e-7)
+
+
+@given(_STACKS)
+def test_all_maps_are_float32_within_zero_and_one(stack: np.ndarray) -> None:
+    _, mean, squares = _of(stack)
+    for values in (
+        total_uncertainty(mean),
+        epistemic_uncertainty(mean, squares),
+        aleatoric_uncertainty(mean, squares),
+    ):
+        assert values.dtype == np.float32
+        assert values.min() >= 0
+        assert values.max() <= 1
+
+
+def test_members_that_are_sure_and_agree_leave_no_uncertainty() -> None:
+    _, mean, squares = _of(np.array([[0.0, 1.0]] * 4)[:, :, None, None])
+    assert total_uncertainty(mean) == epistemic_uncertainty(mean, squares) == 0
+
+
+def test_a_coin_toss_has_the_uncertainty_one_and_whose_it_is_is_told_apart() -> None:
+    sure_and_split = np.array([[0.0, 1.0], [1.0, 0.0]])[:, :, None, None]
+    unsure_alike = np.array([[0.5, 0.5]] * 2)[:, :, None, None]
+    for stack, epistemic in ((sure_and_split, 1), (unsure_alike, 0)):
+        _, mean, squares = _of(stack)
+        assert total_uncertainty(mean) == 1
+        assert epistemic_uncertainty(mean, squares) == epistemic
+        assert aleatoric_uncertainty(mean, squares) == 1 - epistemic
+
+
+def test_more_disagreement_is_more_uncertainty() -> None:
+    found = []
+    for distance in (0, 0.1, 0.2, 0.3, 0.4):
+        p = np.array([[0.5 - distance, 0.5 + distance], [0.5 + distance, 0.5 - distance]])[:, :, None, None]
+        found.append(float(epistemic_uncertainty(*_of(p)[1:])[0, 0]))
+    assert found == sorted(found)
+    assert len(set(found)) == 5
+
+
+def test_the_score_is_the_mean_over_the_foreground() -> None:
+    uncertainty = np.array([[0.2, 0.4], [0.9, 0.9]], np.float32)
+    assert np.isclose(uncertainty_score(uncertainty, np.array([[1, 1], [0, 0]], bool)), 0.3)
+
+
+def test_the_score_of_an_empty_prediction_is_the_mean_over_the_image() -> None:
+    uncertainty = np.array([[0.2, 0.4]], np.float32)
+    assert np.isclose(uncertainty_score(uncertainty, np.zeros((1, 2), bool)), 0.3)
