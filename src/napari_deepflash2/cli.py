@@ -44,9 +44,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file wit
 def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done.")] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(message)s")
 
 
 @app.command()
@@ -90,6 +88,32 @@ def consensus(
 
 
 @app.command()
+def agreement(
+    experts: Annotated[Path, typer.Argument(help="Folder with one sub-folder of masks per expert.")],
+    out: Out,
+    pixel_size: Annotated[
+        tuple[float, float] | None, typer.Option(help="Height and width of a pixel, for distances.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Measure how far several experts agree: tables and figures."""
+    from .consensus import kappa_in_words
+    from .jobs.agreement import report_agreement
+
+    with _Bars() as bars:
+        found = report_agreement(experts, out, Configuration.of(config), pixel_size, bars)
+    _tell_notes(found.notes)
+    _show(found.pairwise_dice, "Dice of every two experts")
+    _show(found.leave_one_out, "Each expert against the consensus of the others")
+    for name, value in (
+        ("Fleiss' kappa", found.fleiss_kappa),
+        ("Krippendorff's alpha", found.krippendorff_alpha),
+    ):
+        typer.echo(f"{name}: {'n/a' if value is None else f'{value:.3f}'} ({kappa_in_words(value)})")
+    typer.echo(f"Tables and figures are in {out}")
+
+
+@app.command()
 def check(images: Images, masks: Masks, config: ConfigFile = None) -> None:
     """Check images and masks before training on them."""
     from .data import check_data
@@ -112,11 +136,13 @@ def train(
     ] = False,
 ) -> None:
     """Train an ensemble by cross-validation."""
-    from .ensemble import train_ensemble
+    from .ensemble import RunFolder, train_ensemble
 
     settings = _settings(config, "training", iterations=iterations, models=models)
     with _Bars() as bars:
         ensemble = train_ensemble(images, masks, out, settings, bars, resume=resume)
+    *_, start = (event for event in RunFolder(out).events() if event["kind"] == "start")
+    _tell_notes([*start["notes"], *ensemble.notes])
     for fold, value in ensemble.held_out_dice.items():
         typer.echo(f"fold {fold}: held-out Dice {value:.3f}")
     typer.echo(f"{len(ensemble.members)} models are in {out}")
@@ -136,6 +162,7 @@ def predict(
     settings = Configuration.of(config) if config else None
     with _Bars() as bars:
         report = predict_folder(images, ensemble, out, masks, settings, bars)
+    _tell_notes(report.notes)
     _show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
     typer.echo(f"labels/, uncertainty/ and predictions.csv are in {report.out}")
 
@@ -161,7 +188,7 @@ def _settings(config: Path | None, section: str, **options: Any) -> Configuratio
     return Configuration.of(config).replace(section, **given)
 
 
-def _tell_notes(notes: Iterable[Problem]) -> None:
+def _tell_notes(notes: Iterable[Problem | str]) -> None:
     for note in notes:
         typer.echo(f"Note: {note}", err=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .agreement import report_agreement
 from .consensus import ConsensusReport, make_consensus
 from .demo import DemoReport, run_demo
 from .predict import PredictionReport, predict_folder
@@ -12,5 +13,6 @@ __all__ = [
     "PredictionReport",
     "make_consensus",
     "predict_folder",
+    "report_agreement",
     "run_demo",
 ]

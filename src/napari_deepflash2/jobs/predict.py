@@ -37,10 +37,13 @@ class PredictionReport:
         Folder with ``labels/``, ``uncertainty/`` and ``predictions.csv``.
     table : DataFrame
         One row per image, or per slice of a stack; empty cells where a figure is not known.
+    notes : tuple of Problem
+        What a user should know of the ensemble, the images and their predictions.
     """
 
     out: Path
     table: pd.DataFrame
+    notes: tuple[Problem, ...]
 
 
 def predict_folder(
@@ -80,15 +83,17 @@ def predict_folder(
     paths = _checked_images(images_dir, ensemble, config)
     targets = read_targets(images_dir, masks_dir, ensemble.classes, config.data) if masks_dir else {}
     rows: list[dict[str, Any]] = []
+    notes = list(ensemble.notes)
     for done, path in enumerate(paths, start=1):
         image = read_image(path, config.data.pages)
         predictions = [ensemble.predict(plane, config.prediction, name=path.name) for plane in _planes(image)]
         _write_maps(out, image_id(path), image, predictions)
         rows += _rows_of(image_id(path), image, predictions, targets.get(image_id(path)))
+        notes += [note for prediction in predictions for note in prediction.notes]
         progress(Progress("prediction", done, len(paths)))
     table = _table(rows)
     write_csv(table, out / "predictions.csv")
-    return PredictionReport(out, table)
+    return PredictionReport(out, table, tuple(notes))
 
 
 def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configuration) -> list[Path]:
