@@ -111,3 +111,23 @@ def test_undecided_pixels_get_the_label_that_was_asked_for(tmp_path: Path) -> No
     labels = tifffile.imread(out / "1.tif")
     assert set(np.unique(labels[4:])) == {7}
     assert set(np.unique(labels[:4])) == {1}
+
+
+def test_agreement_is_told_and_written(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status("agreement", folders / "experts", "--out", tmp_path) == 0
+    told = capsys.readouterr().out
+    assert "Fleiss' kappa: 0." in told
+    assert "expert3" in told
+    assert {"agreement.xlsx", "pairwise_dice.csv", "leave_one_out.png"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+def test_notes_are_told_once(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    (tmp_path / "experts" / "expert1" / "3.tif").unlink()
+    done = run("consensus", tmp_path / "experts", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert done.stderr.count("expert1 has no mask of 1 images: 3.tif") == 1
