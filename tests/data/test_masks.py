@@ -133,9 +133,18 @@ def test_c4_smoothed_and_grey_masks_are_refused_with_their_number_of_values():
     assert "Threshold" in error.problems[1].remedy
 
 
-def test_c4_a_smooth_ramp_is_no_instance_mask():
-    ramp = np.clip(np.hypot(*(np.mgrid[:200, :200] - 100)) * 2, 0, 255).astype(np.uint8)
-    assert refusal(255 - ramp).problems[0].code == "not-labels"
+@pytest.mark.parametrize("slope", [3, 2, 1, 0.5, 0.2])
+def test_c4_a_smooth_ramp_is_no_instance_mask(slope):
+    distance = np.hypot(*(np.mgrid[:200, :200] - 100))
+    ramp = np.clip(220 - slope * distance, 0, 255).astype(np.uint8)
+    assert refusal(np.where(distance < 90, ramp, 0)).problems[0].code == "not-labels"
+
+
+def test_c7_a_chain_of_touching_cells_is_instances():
+    chain = np.zeros((60, 300), np.uint16)
+    for row in range(2):
+        chain[20 * row + 5 : 20 * row + 15] = np.repeat(np.arange(1, 26), 12) + 25 * row
+    assert understand(chain).kind == "instances"
 
 
 def test_c4_a_resized_mask_of_a_large_object_is_refused():

@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from napari_deepflash2.data import read_image, read_labels
+from napari_deepflash2.data.decoded import refuse_oversized
 from napari_deepflash2.errors import InputError
 
 
@@ -127,6 +128,13 @@ def test_b7_sizes_that_a_header_only_claims_are_refused(tmp_path):
         error = refusal(read_image, tmp_path / name)
         assert error.problems[0].code == "oversized"
         assert "200000 x 200000" in str(error)
+
+
+def test_b7_the_limit_holds_for_large_files_and_lets_whole_slides_pass(tmp_path):
+    with (tmp_path / "a.tif").open("wb") as stream:
+        stream.truncate(10**10)
+    refuse_oversized(tmp_path / "a.tif", (60_000, 60_000), 2)
+    assert refusal(refuse_oversized, tmp_path / "a.tif", (70_000, 70_000), 2).problems[0].code == "oversized"
 
 
 @pytest.mark.filterwarnings("ignore:The legacy:DeprecationWarning")

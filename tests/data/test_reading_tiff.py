@@ -125,6 +125,12 @@ def test_b11_named_axes_count_more_than_the_rgb_tag_of_three_planes(tmp_path, pl
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:tifffile")
+def test_b11_equal_channels_that_are_named_stay_channels(tmp_path, pixels):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([pixels] * 3), metadata={"axes": "CYX"})
+    assert read_image(tmp_path / "a.tif").data.shape == (20, 30, 3)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:tifffile")
 def test_b11_three_planes_tagged_as_rgb_are_noted(tmp_path):
     stored = np.random.default_rng(0).integers(0, 200, (3, 20, 30)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", stored)

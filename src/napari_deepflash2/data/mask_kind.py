@@ -18,6 +18,10 @@ Decided = Literal["classes", "instances"]
 _FEW_VALUES = 8
 # Components of a drawn object are larger than the few pixels of one grey value along a smooth edge.
 _SMALLEST_AREA = 4
+# Shares of neighbouring foreground pixels that differ. Packed objects of 10 x 10 pixels have 0.1, and their
+# numbers do not rise by one in both directions.
+_STEEP = 0.2
+_GENTLE = 0.05
 # A set of images with a constant number of objects is rarer than one with the same classes everywhere.
 _ENOUGH_MASKS = 3
 
@@ -34,14 +38,14 @@ class Shapes:
         How many of them are one connected component.
     median_area : float
         Median size of the components of equal value, in pixels.
-    gradient : float
-        Share of foreground pixels that touch another foreground value, where most such steps are small.
+    ramp : bool
+        Whether neighbouring foreground pixels often differ, and then by little, as in a smooth picture.
     """
 
     values: int
     single: int
     median_area: float
-    gradient: float
+    ramp: bool
 
 
 def decide_kind(
@@ -100,17 +104,21 @@ def shapes_of(mask: NDArray[Any]) -> Shapes:
     value_of = np.zeros(len(areas) + 1, np.intp)
     value_of[components.ravel()] = ranks.ravel()
     pieces = np.bincount(value_of[1:])[1:]
-    return Shapes(len(pieces), int(np.sum(pieces == 1)), float(np.median(areas)), _gradient(mask))
+    return Shapes(len(pieces), int(np.sum(pieces == 1)), float(np.median(areas)), _is_ramp(mask))
 
 
-def _gradient(mask: NDArray[Any]) -> float:
-    left, right = mask[..., :-1].astype(np.float64), mask[..., 1:].astype(np.float64)
-    step = np.abs(left - right)
-    step = step[(left != 0) & (right != 0)]
-    steps = step[step > 0]
-    if not len(steps) or np.median(steps) > 0.1 * mask.max():
-        return 0.0
-    return len(steps) / len(step)
+def _is_ramp(mask: NDArray[Any]) -> bool:
+    pairs = [
+        (mask[..., :-1].astype(np.float64), mask[..., 1:].astype(np.float64)),
+        (mask[..., :-1, :].astype(np.float64), mask[..., 1:, :].astype(np.float64)),
+    ]
+    inside = np.concatenate([np.abs(a - b)[(a != 0) & (b != 0)] for a, b in pairs])
+    steps = inside[inside > 0]
+    if not steps.size:
+        return False
+    share = steps.size / inside.size
+    steep = share > _STEEP and np.median(steps) <= 0.1 * mask.max()
+    return bool(steep or (share > _GENTLE and np.mean(steps <= 1) > 0.95))
 
 
 def _refuse_grey_images(shapes: Sequence[Shapes], names: Sequence[str]) -> None:
@@ -129,7 +137,7 @@ def _refuse_grey_images(shapes: Sequence[Shapes], names: Sequence[str]) -> None:
 
 
 def _is_grey(shape: Shapes) -> bool:
-    return shape.values > _FEW_VALUES and (shape.median_area < _SMALLEST_AREA or shape.gradient > 0.5)
+    return shape.values > _FEW_VALUES and (shape.median_area < _SMALLEST_AREA or shape.ramp)
 
 
 def _by_shapes(shapes: Sequence[Shapes], values: Sequence[frozenset[int]]) -> Decided | None:
