@@ -134,7 +134,7 @@ class AdjudicationView:
         _open.pop(_itself(self._viewer), None)
 
     def _found(self) -> Labels | None:
-        """The layer that a view of the same session left behind when its dock was closed."""
+        """Find the layer that an earlier view of this session left when its dock was closed."""
         return next((one for one in self._viewer.layers if one.data is self.adjudication.labels), None)
 
     def _placed(self) -> Labels:
