@@ -241,9 +241,10 @@ def test_c14_a_stack_with_a_flat_mask_is_refused(folders):
 def test_c15_a_folder_of_images_as_masks_is_refused(folders):
     for number in range(3):
         folders.add(f"{number}", image(number), image(number))
-    found = folders.problems()
-    assert set(found) == {f"{number}_mask.tif" for number in range(3)}
-    assert "image" in found["0_mask.tif"].found
+    with pytest.raises(InputError) as caught:
+        folders.check()
+    same = [problem for problem in caught.value.problems if problem.code == "mask-is-image"]
+    assert [Path(problem.where).name for problem in same] == [f"{number}_mask.tif" for number in range(3)]
 
 
 def test_identical_images_are_noted(three):
