@@ -109,3 +109,24 @@ def test_a_second_run_updates_the_results(folders: Path, tiny_ensemble: Path, tm
 def test_results_never_go_among_the_inputs(folders: Path, tiny_ensemble: Path, part: str) -> None:
     with pytest.raises(InputError, match="lies inside"):
         predict_folder(folders / "images", tiny_ensemble, folders / part / "out", folders / "masks")
+
+
+def test_masks_without_any_object_are_held_against_all_the_same(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for path in (folders / "masks").iterdir():
+        tifffile.imwrite(tmp_path / "masks" / path.name, np.zeros((48, 64), np.uint8))
+    table = predict_folder(folders / "images", tiny_ensemble, tmp_path / "out", tmp_path / "masks").table
+    empty = [not tifffile.imread(path).any() for path in sorted((tmp_path / "out" / "labels").iterdir())]
+    assert table["dice"].tolist() == [float(one) for one in empty]
+
+
+def test_masks_that_do_not_fit_their_images_are_refused(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folders / "masks", tmp_path / "masks")
+    path = tmp_path / "masks" / "2_mask.tif"
+    tifffile.imwrite(path, tifffile.imread(path).T)
+    with pytest.raises(InputError, match=r"2_mask\.tif.*transposed"):
+        predict_folder(folders / "images", tiny_ensemble, tmp_path / "out", tmp_path / "masks")

@@ -130,7 +130,7 @@ def plane_id(image: str, axes: str, place: Sequence[int]) -> str:
 
 def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> _Examined:
     pairing = find_pairs(images_dir, masks_dir)
-    pairs, problems = _read_pairs(pairing.pairs, config)
+    pairs, problems = read_pairs(pairing.pairs, config)
     try:
         masks = _interpreted(pairs, config)
     except InputError as error:
@@ -140,7 +140,7 @@ def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) 
     return _Examined(pairs, masks, [*pairing.notes, *of_files, *notes_of_images(pairs), *masks.notes])
 
 
-def _read_pairs(
+def read_pairs(
     paths: Sequence[tuple[Path, Path]], config: DataConfig
 ) -> tuple[list[ReadPair], list[Problem]]:
     """Read what can be read; a pair of which one file cannot is left out and its problems are kept."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..config import Configuration
 from ..consensus import dice
 from ..data import ImageFile, image_id, list_images, read_image
+from ..data.set_checks import in_channels
 from ..errors import InputError, Problem, raise_if_any
 from ..files import written_aside
 from ..progress import Progress, ProgressCallback, ignore_progress
@@ -86,7 +87,8 @@ def predict_folder(
     notes = list(ensemble.notes)
     for done, path in enumerate(paths, start=1):
         image = read_image(path, config.data.pages)
-        predictions = [ensemble.predict(plane, config.prediction, name=path.name) for plane in _planes(image)]
+        planes = _planes(image, ensemble.channels)
+        predictions = [ensemble.predict(plane, config.prediction, name=path.name) for plane in planes]
         _write_maps(out, image_id(path), image, predictions)
         rows += _rows_of(image_id(path), image, predictions, targets.get(image_id(path)))
         notes += [note for prediction in predictions for note in prediction.notes]
@@ -105,7 +107,7 @@ def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configur
         except InputError as error:
             problems.extend(error.problems)
             continue
-        channels = image.data.shape[-1] if image.axes.endswith("C") else 1
+        channels = in_channels(image, ensemble.channels).shape[-1]
         if channels != ensemble.channels:
             problems.append(
                 Problem(
@@ -123,9 +125,10 @@ def _leading_shape(image: ImageFile) -> tuple[int, ...]:
     return image.data.shape[: image.axes.index("Y")]
 
 
-def _planes(image: ImageFile) -> Iterator[NDArray[Any]]:
+def _planes(image: ImageFile, channels: int) -> Iterator[NDArray[Any]]:
+    pixels = in_channels(image, channels)
     for index in np.ndindex(_leading_shape(image)):
-        yield image.data[index]
+        yield pixels[index]
 
 
 def _write_maps(out: Path, name: str, image: ImageFile, predictions: list[Prediction]) -> None:

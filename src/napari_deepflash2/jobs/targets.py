@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import DataConfig
-from ..data import MaskSet, image_id, interpret_masks, pair_images_and_masks, read_labels
+from ..data import MaskSet, interpret_masks, pair_images_and_masks
+from ..data.check import read_pairs
+from ..data.set_checks import problems_of_set
 from ..errors import InputError, Problem, raise_if_any
 
 
@@ -26,20 +28,21 @@ def read_targets(
     Raises
     ------
     InputError
-        Where masks cannot be paired or read, or hold classes that the ensemble does not know.
+        Where masks cannot be paired or read, do not fit their images, or hold classes that the ensemble
+        does not know.
     """
-    pairs = pair_images_and_masks(images_dir, masks_dir)
-    files: list[NDArray[np.integer]] = []
-    problems: list[Problem] = []
-    for _, path in pairs:
-        try:
-            files.append(read_labels(path, config.pages).data)
-        except InputError as error:
-            problems.extend(error.problems)
-    raise_if_any(problems)
-    masks = interpret_masks(files, [str(path) for _, path in pairs], config.mask_kind, config.mask_classes)
+    pairs, problems = read_pairs(pair_images_and_masks(images_dir, masks_dir), config)
+    raise_if_any([*problems, *problems_of_set(pairs)])
+    if not any(pair.mask.data.any() for pair in pairs):
+        return {pair.id: pair.mask.data for pair in pairs}
+    masks = interpret_masks(
+        [pair.mask.data for pair in pairs],
+        [str(pair.mask_path) for pair in pairs],
+        config.mask_kind,
+        config.mask_classes,
+    )
     values = _in_classes_of(masks, classes, masks_dir)
-    return {image_id(image): values[labels] for (image, _), labels in zip(pairs, masks.labels, strict=True)}
+    return {pair.id: values[labels] for pair, labels in zip(pairs, masks.labels, strict=True)}
 
 
 def _in_classes_of(masks: MaskSet, classes: Sequence[int], masks_dir: Path | str) -> NDArray[np.integer]:
