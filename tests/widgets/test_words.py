@@ -6,23 +6,8 @@ from napari_deepflash2.progress import Progress
 from napari_deepflash2.viewer.predicting import Figures, LayerPrediction
 from napari_deepflash2.viewer.reading import snapshot_image
 from napari_deepflash2.viewer.training import RunState
-from napari_deepflash2.widgets.agreement_words import in_a_word
 from napari_deepflash2.widgets.predict_words import result_of
 from napari_deepflash2.widgets.train_words import duration, end_text, progress_text
-
-
-@pytest.mark.parametrize(
-    ("kappa", "word"),
-    [
-        (0.85, "almost perfect"),
-        (0.8, "substantial"),
-        (0.01, "slight"),
-        (-0.2, "no better than chance"),
-        (None, "not known"),
-    ],
-)
-def test_a_kappa_in_a_word(kappa, word):
-    assert in_a_word(kappa) == word
 
 
 @pytest.mark.parametrize(
@@ -49,7 +34,7 @@ def test_a_run_in_words():
 def _prediction(*figures):
     image = snapshot_image(ViewerModel().add_image(np.zeros((len(figures), 8, 8))))
     maps = np.zeros((len(figures), 8, 8))
-    return LayerPrediction(image, maps.astype(int), maps, figures, ())
+    return LayerPrediction(image, maps.astype(int), (0, 1), maps, figures, ())
 
 
 def test_what_is_not_known_is_said_to_be_so():

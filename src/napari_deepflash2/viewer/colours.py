@@ -1,8 +1,9 @@
-"""One colour per expert."""
+"""One colour per expert, and one per class."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import cycle
 
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
@@ -13,10 +14,21 @@ EXPERT_COLOURS = (
     "#B2DF8A", "#FB9A99", "#CAB2D6", "#FDBF6F",
 )  # fmt: skip
 
+CLASS_COLOURS = ("#00B4D8", "#FF6F91", "#F9C80E", "#8AC926", "#9B5DE5", "#F3722C", "#4D908E", "#F15BB5")
+OTHER_COLOUR = "#B0B0B0"
+
 
 def expert_colour(index: int) -> str:
     """Colour of the expert at this place in the list, as ``#RRGGBB``."""
     return EXPERT_COLOURS[index % len(EXPERT_COLOURS)]
+
+
+def class_colormap(classes: Iterable[int]) -> DirectLabelColormap:
+    """Give each class one bright colour, the same in consensus and prediction; 0 is see-through."""
+    foreground = sorted({int(value) for value in classes} - {0})
+    colours: dict[int | None, str] = {None: OTHER_COLOUR, 0: "transparent"}
+    colours.update(zip(foreground, cycle(CLASS_COLOURS), strict=False))
+    return DirectLabelColormap(color_dict=colours, name="classes")
 
 
 def outline_experts(layers: Sequence[Labels]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..config import Configuration
 from ..errors import InputError, Problem
 from ..progress import Progress, ProgressCallback
+from .colours import class_colormap
 from .grids import grid_of, require_same_grid
 from .placing import Output, place
 from .reading import Snapshot, snapshot_labels
@@ -79,6 +80,8 @@ class Estimate:
         What it was estimated from.
     labels : array
         The consensus, on the experts' grid.
+    classes : tuple of int
+        Values it may hold.
     experts : DataFrame
         One row an expert.
     agreement_map : array
@@ -89,6 +92,7 @@ class Estimate:
 
     annotations: Annotations
     labels: NDArray[np.integer]
+    classes: tuple[int, ...]
     experts: pd.DataFrame
     agreement_map: NDArray[np.uint8]
     notes: tuple[Problem, ...]
@@ -149,8 +153,14 @@ def estimate(annotations: Annotations, config: Configuration, progress: Progress
     masks, notes = read_masks(annotations, config)
     progress(Progress("estimating", 1, 2))
     consensus = estimate_consensus(masks, **config.consensus.model_dump())
-    notes = (*notes, *consensus.notes)
-    return Estimate(annotations, consensus.labels, consensus.experts, agreement_map(masks), notes)
+    return Estimate(
+        annotations=annotations,
+        labels=consensus.labels,
+        classes=consensus.classes,
+        experts=consensus.experts,
+        agreement_map=agreement_map(masks),
+        notes=(*notes, *consensus.notes),
+    )
 
 
 def read_masks(
@@ -195,7 +205,8 @@ def show_comparison(viewer: ViewerModel, comparison: Comparison) -> list[Layer]:
 def show_estimate(viewer: ViewerModel, result: Estimate) -> tuple[Layer, Layer]:
     """Place the agreement map and the consensus; give the consensus, then the map."""
     agreement = _agreement_output(result.agreement_map, len(result.annotations.experts))
-    consensus = Output("labels", "consensus", "consensus", result.labels, {"opacity": 0.6})
+    appearance = {"opacity": 0.5, "colormap": class_colormap(result.classes)}
+    consensus = Output("labels", "consensus", "consensus", result.labels, appearance)
     below = _place(viewer, agreement, result.annotations)
     return _place(viewer, consensus, result.annotations), below
 

@@ -62,12 +62,12 @@ def place(viewer: ViewerModel, output: Output, sources: Sequence[str], spatial: 
         layer is made.
     """
     with _view_kept(viewer):
+        tag = {"role": output.role, "sources": list(sources), "written": _checksum(output.data)}
         layer = _earlier(viewer, output, sources)
         if layer is None:
-            layer = _add(viewer, output, spatial)
-        else:
-            _update(layer, output, spatial)
-    layer.metadata[TAG] = {"role": output.role, "sources": list(sources), "written": _checksum(output.data)}
+            return _add(viewer, output, spatial, tag)
+        _update(layer, output, spatial)
+        layer.metadata[TAG] = tag
     return layer
 
 
@@ -102,9 +102,10 @@ def _untouched(layer: Layer) -> bool:
     return layer.metadata[TAG].get("written") == _checksum(np.asarray(layer.data))
 
 
-def _add(viewer: ViewerModel, output: Output, spatial: Mapping[str, Any]) -> Layer:
+def _add(viewer: ViewerModel, output: Output, spatial: Mapping[str, Any], tag: Mapping[str, Any]) -> Layer:
     add = viewer.add_labels if output.kind == "labels" else viewer.add_image
-    return add(output.data, name=output.name, **output.appearance, **spatial)
+    # Tagged from the start: those who hear of a new layer ask at once whose it is.
+    return add(output.data, name=output.name, metadata={TAG: tag}, **output.appearance, **spatial)
 
 
 def _update(layer: Layer, output: Output, spatial: Mapping[str, Any]) -> None:

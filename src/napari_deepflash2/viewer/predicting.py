@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..config import Configuration
 from ..errors import InputError, Problem
 from ..progress import Progress, ProgressCallback
+from .colours import class_colormap
 from .placing import Output, place
 from .reading import Snapshot
 
@@ -55,6 +56,8 @@ class LayerPrediction:
         What was predicted.
     labels, uncertainty : array
         Shape of the image's grid.
+    classes : tuple of int
+        Values that `labels` may hold.
     planes : tuple of Figures
         In the order of the planes.
     notes : tuple of Problem
@@ -63,6 +66,7 @@ class LayerPrediction:
 
     image: Snapshot
     labels: NDArray[np.integer]
+    classes: tuple[int, ...]
     uncertainty: NDArray[np.float32]
     planes: tuple[Figures, ...]
     notes: tuple[Problem, ...]
@@ -84,7 +88,7 @@ def predict_layer(
         ensemble.predict(plane, config.prediction, _within(progress, number, total), _name(image, index))
         for number, (index, plane) in enumerate(image.planes())
     ]
-    return _joined(image, found)
+    return _joined(image, found, ensemble.classes)
 
 
 def show_prediction(viewer: ViewerModel, prediction: LayerPrediction) -> tuple[Layer, Layer]:
@@ -95,9 +99,10 @@ def show_prediction(viewer: ViewerModel, prediction: LayerPrediction) -> tuple[L
         "uncertainty",
         f"{name} uncertainty (0 to 1)",
         prediction.uncertainty,
-        {"colormap": "inferno", "contrast_limits": (0, 1), "opacity": 0.7, "blending": "translucent"},
+        {"colormap": "inferno", "contrast_limits": (0, 1), "opacity": 0.8, "blending": "additive"},
     )
-    labels = Output("labels", "prediction", f"{name} prediction", prediction.labels, {"opacity": 0.6})
+    appearance = {"opacity": 0.5, "colormap": class_colormap(prediction.classes)}
+    labels = Output("labels", "prediction", f"{name} prediction", prediction.labels, appearance)
     below = _place(viewer, uncertainty, prediction.image)
     return _place(viewer, labels, prediction.image), below
 
@@ -129,11 +134,12 @@ def _within(progress: ProgressCallback, number: int, total: int) -> Callable[[Pr
     )
 
 
-def _joined(image: Snapshot, found: list[Prediction]) -> LayerPrediction:
+def _joined(image: Snapshot, found: list[Prediction], classes: tuple[int, ...]) -> LayerPrediction:
     shape = image.grid.shape
     return LayerPrediction(
         image,
         np.stack([one.labels for one in found]).reshape(shape),
+        classes,
         np.stack([one.uncertainty for one in found]).reshape(shape),
         tuple(Figures(one.score, one.expected_dice, one.expected_dice_interval, one.is_ood) for one in found),
         tuple(dict.fromkeys(note for one in found for note in one.notes)),

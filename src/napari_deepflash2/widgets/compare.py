@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from ..errors import InputError
 from ..viewer.experts import Comparison, compare, show_comparison, take_annotations
 from .agreement_words import summary
-from .dock import Dock, make_button, make_group, set_ready, text_label
+from .dock import Dock, make_button, make_group, notes_text, set_ready, text_label
 from .experts import ExpertsPart
 from .tables import Cells, Table
 
@@ -71,8 +71,8 @@ class CompareAnnotations(Dock):
 
     def _show(self, comparison: Comparison) -> None:
         show_comparison(self.viewer, comparison)
-        self.summary.setText(summary(comparison.agreement))
-        self.pairwise.show_cells(Cells.of(comparison.agreement.pairwise_dice))
-        self.leave_one_out.show_cells(Cells.of(comparison.agreement.leave_one_out))
+        self.summary.setText(summary(comparison))
+        self.pairwise.show_cells(Cells.of(comparison.pairwise_dice))
+        self.leave_one_out.show_cells(Cells.of(comparison.leave_one_out))
         self.result.setVisible(True)
-        self.say("\n".join(str(note) for note in comparison.notes))
+        self.say(notes_text(comparison.notes))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtGui import QPalette
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..viewer.colours import expert_colour
 from ..viewer.training import Epoch
 
-HEIGHT = 150
+HEIGHT = 170
 
 Points = tuple[list[float], list[float]]
 
@@ -32,10 +32,9 @@ class Curves(QWidget):
         if not epochs:
             return
         if not self._plots:
-            self._plots = {
-                "loss": self._make_plot("Loss", None),
-                "dice": self._make_plot("Held-out Dice", (0, 1)),
-            }
+            self._plots = {"loss": self._make_plot("Loss"), "dice": self._make_plot("Held-out Dice")}
+            self._plots["dice"].setYRange(0, 1)
+            self._plots["loss"].addLegend(offset=(-5, 5), labelTextColor=self._ink())
         self.setVisible(True)
         for fold in sorted({epoch.fold for epoch in epochs}):
             for what, (x, y) in points_of(epochs, fold).items():
@@ -63,13 +62,15 @@ class Curves(QWidget):
             )
         return self._lines[what, fold]
 
-    def _make_plot(self, title: str, limits: tuple[float, float] | None) -> Any:
+    def _ink(self) -> QColor:
+        return self.palette().color(QPalette.ColorRole.WindowText)
+
+    def _make_plot(self, title: str) -> Any:
         import pyqtgraph
 
-        palette = self.palette()
-        ink = palette.color(QPalette.ColorRole.WindowText)
-        plot = pyqtgraph.PlotWidget(background=palette.color(QPalette.ColorRole.Window))
-        plot.setMinimumHeight(HEIGHT)
+        ink = self._ink()
+        plot = pyqtgraph.PlotWidget(background=self.palette().color(QPalette.ColorRole.Window))
+        plot.setFixedHeight(HEIGHT)
         plot.setLabel("bottom", "iteration", color=ink.name())
         plot.setLabel("left", title, color=ink.name())
         for side in ("bottom", "left"):
@@ -78,10 +79,6 @@ class Curves(QWidget):
         # The wheel scrolls the dock.
         plot.setMouseEnabled(False, False)
         plot.hideButtons()
-        if limits:
-            plot.setYRange(*limits)
-        if not self._plots:
-            plot.addLegend(offset=(-5, 5), labelTextColor=ink)
         self._layout.addWidget(plot)
         return plot
 

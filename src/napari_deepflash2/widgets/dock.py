@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QFrame,
     QGroupBox,
@@ -22,13 +23,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..errors import InputError
+from ..errors import InputError, Problem
 from ..progress import Progress
 from ..viewer.session import Session, session_of
 from .watching import LayerWatch
 from .workers import Job, JobWorker, make_worker
 
-NARROWEST = 260
+WIDTH, HEIGHT, LOWEST, MARGIN = 340, 600, 100, 3
 
 
 class Dock(QWidget):
@@ -45,7 +46,6 @@ class Dock(QWidget):
         self.viewer = viewer
         self.session: Session = session_of(viewer)
         self.worker: JobWorker | None = None
-        self.setMinimumWidth(NARROWEST)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.page = _scrolling_page(self)
         self.message = text_label("")
@@ -54,6 +54,10 @@ class Dock(QWidget):
         self.progress.setVisible(False)
         self._layers = LayerWatch(viewer, self.layers_changed)
         self.destroyed.connect(self._layers.stop)
+
+    def sizeHint(self) -> QSize:
+        """Tell Qt the size to begin with."""
+        return QSize(WIDTH, HEIGHT)
 
     def layers_changed(self) -> None:
         """Bring pickers and buttons in step with the layers; each dock says how."""
@@ -116,6 +120,16 @@ class Dock(QWidget):
         self.update_buttons()
 
 
+def notes_text(notes: Sequence[Problem]) -> str:
+    """Write notes for a message, of many alike only the first."""
+    alike = Counter(note.code for note in notes)
+    firsts = {note.code: note for note in reversed(notes)}
+    return "\n".join(
+        f"{firsts[code]}" + (f" (And {count - 1} more like this.)" if count > 1 else "")
+        for code, count in alike.items()
+    )
+
+
 def text_label(text: str) -> QLabel:
     """Make a label that wraps and takes names of layers and files for what they are, never as HTML."""
     label = QLabel(text)
@@ -161,16 +175,31 @@ def make_group(title: str, widgets: Sequence[QWidget]) -> QGroupBox:
     return group
 
 
+class _Page(QScrollArea):
+    """Scrolls up and down only: it is never narrower than what is on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:
+        """Tell Qt the least size."""
+        body, bar = self.widget(), self.verticalScrollBar()
+        if body is None or bar is None:
+            return super().minimumSizeHint()
+        return QSize(body.minimumSizeHint().width() + bar.sizeHint().width(), LOWEST)
+
+
 def _scrolling_page(parent: QWidget) -> QVBoxLayout:
     outer = QVBoxLayout(parent)
     outer.setContentsMargins(0, 0, 0, 0)
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+    area = _Page()
     body = QWidget()
     area.setWidget(body)
     outer.addWidget(area)
     page = QVBoxLayout(body)
+    page.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
     page.setAlignment(Qt.AlignmentFlag.AlignTop)
     return page

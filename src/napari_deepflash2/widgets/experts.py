@@ -12,7 +12,7 @@ from ..config import DataConfig
 from ..viewer.colours import outline_experts
 from ..viewer.session import Session
 from .dock import make_button, make_group, set_ready
-from .forms import SectionForm, ignore_wheel
+from .forms import SectionForm, keep_tame
 from .pickers import ExpertList, image_picker
 
 
@@ -39,13 +39,15 @@ class ExpertsPart(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(image_row.native)
         layout.addWidget(make_group("Annotations", [self.list, self.outline, self.meaning.native]))
-        ignore_wheel(self)
+        keep_tame(self)
         self.list.ticked.connect(self.refresh_buttons)
+        self._propose_image()
         self.refresh_buttons()
 
     def refresh(self) -> None:
         """Bring the pickers in step with the viewer."""
         self.image_box.reset_choices()
+        self._propose_image()
         self.list.refresh()
         self.refresh_buttons()
 
@@ -68,6 +70,11 @@ class ExpertsPart(QWidget):
         if ticked >= at_least:
             return ""
         return f"Tick the Labels layers of at least {at_least} experts; {ticked} are ticked."
+
+    def _propose_image(self) -> None:
+        images = [choice for choice in self.image_box.choices if choice is not None]
+        if self.image_box.value is None and len(images) == 1:
+            self.image_box.value = images[0]
 
     def _outline(self) -> None:
         outline_experts(self.layers())

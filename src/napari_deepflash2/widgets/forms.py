@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
@@ -24,6 +25,7 @@ from ..config import Section
 
 MOST = 1_000_000
 DECIMALS = 9
+LONGEST_LABEL, NARROWEST = 15, 70
 
 
 class SectionForm(Container):
@@ -56,7 +58,7 @@ class SectionForm(Container):
         self.margins = (0, 0, 0, 0)
         self._optional = {name for name in shown if _or_none(fields[name].annotation)}
         self.show_values(values or section())
-        ignore_wheel(self.native)
+        keep_tame(self.native)
 
     def values(self) -> dict[str, Any]:
         """Field name to value, as the configuration takes them."""
@@ -72,6 +74,14 @@ class SectionForm(Container):
             widget.value = 0 if value is None else value
 
 
+def keep_tame(parent: QWidget) -> None:
+    """Let the wheel scroll the form instead of changing values, and nothing in it widen the dock."""
+    ignore_wheel(parent)
+    for kind in (QAbstractSpinBox, QComboBox):
+        for child in parent.findChildren(kind):
+            child.setMinimumWidth(NARROWEST)
+
+
 def ignore_wheel(parent: QWidget) -> None:
     """Let the mouse wheel scroll the form instead of changing numbers and choices on its way."""
     for kind in (QAbstractSpinBox, QComboBox):
@@ -81,8 +91,8 @@ def ignore_wheel(parent: QWidget) -> None:
 
 
 def words(name: str) -> str:
-    """Make a label of a field name or choice: ``tile_size`` to ``Tile size``."""
-    return name.replace("_", " ").capitalize()
+    """Make a label of a field name or choice: ``tile_size`` to ``Tile size``, long ones in lines."""
+    return textwrap.fill(name.replace("_", " ").capitalize(), LONGEST_LABEL)
 
 
 class _WheelFilter(QObject):
@@ -99,7 +109,7 @@ def _widget_for(name: str, field: FieldInfo, choices: Iterable[str] | None) -> W
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
     if choices is not None:
-        return ComboBox(choices=[(words(choice).lower(), choice) for choice in choices], **common)
+        return ComboBox(choices=[(choice.replace("_", " "), choice) for choice in choices], **common)
     if annotation is bool:
         return CheckBox(text="", **common)
     if annotation is int:

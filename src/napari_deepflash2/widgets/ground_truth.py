@@ -12,7 +12,7 @@ from ..config import ConsensusConfig
 from ..errors import InputError
 from ..viewer.experts import Estimate, estimate, show_estimate, take_annotations
 from ..viewer.pairs import make_pair
-from .dock import Dock, make_button, make_group, set_ready, text_label
+from .dock import Dock, make_button, make_group, notes_text, set_ready, text_label
 from .experts import ExpertsPart
 from .forms import SectionForm
 from .opening import open_dock
@@ -112,7 +112,7 @@ class EstimateGroundTruth(Dock):
         self._last = consensus, image
         self.table.show_cells(Cells.of(result.experts))
         self.result.setVisible(True)
-        self.say("\n".join(str(note) for note in result.notes))
+        self.say(notes_text(result.notes))
         self.update_buttons()
 
     def _method_chosen(self, method: str) -> None:

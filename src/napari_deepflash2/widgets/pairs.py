@@ -10,7 +10,7 @@ from superqt import QCollapsible
 
 from ..viewer.pairs import LayerPair, Pair
 from .dock import make_row
-from .forms import ignore_wheel
+from .forms import keep_tame
 from .pickers import NO_CHANNELS
 from .tables import Cells, Table
 
@@ -21,7 +21,7 @@ MOST_AXES = 4
 class PairsPart(QWidget):
     """A table of pairs, with what to do with stacks and channels of layers that are added."""
 
-    def __init__(self, buttons: Sequence[QWidget]) -> None:
+    def __init__(self, add: QWidget, folders: QWidget, remove: QWidget) -> None:
         super().__init__()
         self.table = Table(COLUMNS)
         self.channel_axis = ComboBox(
@@ -32,20 +32,22 @@ class PairsPart(QWidget):
         )
         self.one_specimen = ComboBox(
             name="one_specimen",
-            label="Planes of a stack",
-            choices=[("as the axis is named", None), ("separate images", False), ("one specimen", True)],
-            tooltip="Planes of one specimen stay together in one fold, else validation sees what training "
-            "saw. Axes named z, t, time, depth, plane, slice or frame are taken as one specimen.",
+            label="Planes",
+            choices=[("as the axis says", None), ("separate images", False), ("one specimen", True)],
+            tooltip="What the planes of a stack are. Those of one specimen stay together in one fold, else "
+            "validation sees what training saw. Axes named z, t, time, depth, plane, slice or frame are "
+            "taken as one specimen.",
         )
         options = Container(widgets=[self.channel_axis, self.one_specimen], labels=True)
         options.margins = (0, 0, 0, 0)
-        ignore_wheel(options.native)
+        keep_tame(options.native)
         folded = QCollapsible("Stacks and channels")
         folded.addWidget(options.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
-        layout.addWidget(make_row(buttons))
+        layout.addWidget(add)
+        layout.addWidget(make_row([folders, remove]))
         layout.addWidget(folded)
 
     def show_pairs(self, pairs: Sequence[Pair]) -> None:

@@ -14,9 +14,9 @@ from ..ensemble.manifest import Manifest
 from ..errors import InputError
 from ..viewer.predicting import LayerPrediction, predict_layer, show_prediction
 from ..viewer.reading import snapshot_image
-from .dock import Dock, make_button, make_group, make_row, set_ready, text_label
+from .dock import Dock, make_button, make_group, make_row, notes_text, set_ready, text_label
 from .folders import folder_edit
-from .forms import SectionForm, ignore_wheel
+from .forms import SectionForm, keep_tame
 from .pickers import channel_picker, image_picker
 from .predict_words import card_of, result_of
 
@@ -74,7 +74,7 @@ class Predict(Dock):
         show_prediction(self.viewer, prediction)
         self.result_text.setText(result_of(prediction))
         self.result.setVisible(True)
-        self.say("\n".join(str(note) for note in prediction.notes))
+        self.say(notes_text(prediction.notes))
 
     def _image_chosen(self) -> None:
         self.channels.reset_choices()
@@ -115,4 +115,4 @@ class Predict(Dock):
             self.result,
         ):
             self.page.addWidget(widget)
-        ignore_wheel(self)
+        keep_tame(self)

@@ -22,7 +22,7 @@ from ..viewer.training_data import take_pairs
 from .curves import Curves
 from .dock import Dock, make_button, make_group, make_row, set_ready, text_label
 from .folders import FolderPairDialog, folder_edit
-from .forms import SectionForm, ignore_wheel
+from .forms import SectionForm, keep_tame
 from .opening import open_dock
 from .pairs import PairsPart
 from .tables import Table
@@ -135,7 +135,6 @@ class TrainEnsemble(Dock):
         self.progress.setValue(round(PERCENT * state.share))
         self.progress.setFormat(progress_text(state))
         self.progress.setVisible(True)
-        self.status.setText(progress_text(state))
         self.update_buttons()
 
     def _watch(self, run: TrainingRun) -> None:
@@ -150,7 +149,6 @@ class TrainEnsemble(Dock):
         state = run.state
         self._timer.stop()
         self.progress.setVisible(False)
-        self.status.setText("")
         self.say(end_text(state, run.folder))
         if state.phase == "finished":
             self.held_out.show_cells(result_cells(state))
@@ -216,25 +214,24 @@ class TrainEnsemble(Dock):
         self.augmentation = SectionForm(AugmentationConfig, None, training.augmentation)
         self.out = folder_edit("out", "Output folder", "A new or empty folder, which becomes the ensemble.")
         self._make_buttons()
-        self.pairs = PairsPart([self.add_button, self.folders_button, self.remove_button])
-        self.status = text_label("")
+        self.pairs = PairsPart(self.add_button, self.folders_button, self.remove_button)
         self.curves = Curves()
         self.held_out = Table()
         self.result = make_group("Dice on images that were held out", [self.held_out, self.continue_button])
         self.result.setVisible(False)
         for widget in (
             make_group("Images and masks", [self.pairs]),
-            make_group("Settings", [self.basic.native, self._folded()]),
+            make_group("Settings", [self.basic.native]),
+            self._folded(),
             make_group("Output folder", [self.out.native]),
             make_row([self.train_button, self.stop_button, self.resume_button]),
             self.progress,
-            self.status,
             self.message,
             self.curves,
             self.result,
         ):
             self.page.addWidget(widget)
-        ignore_wheel(self)
+        keep_tame(self)
 
     def _make_buttons(self) -> None:
         self.add_button = make_button(

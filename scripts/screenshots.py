@@ -1,0 +1,161 @@
+"""Go through the whole work in napari by pressing the docks' buttons, and save a picture of each step.
+
+xvfb-run -a -s "-screen 0 1280x1024x24" python scripts/screenshots.py OUT [--theme light] [--sample cells]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PLUGIN = "napari-deepflash2"
+SIZE = (1280, 800)
+SECONDS = 900
+
+
+def main() -> None:
+    """Parse, walk, save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--theme", choices=["dark", "light"], default="dark")
+    parser.add_argument("--sample", choices=["nuclei", "cells"], default="nuclei")
+    parser.add_argument("--iterations", type=int, default=60)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        # Neither napari's settings nor the memory of the last run of this user are touched.
+        os.environ["XDG_STATE_HOME"] = folder
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        Walk(options, Path(folder) / "ensemble").all()
+
+
+class Walk:
+    """One walk through the docks."""
+
+    def __init__(self, options: argparse.Namespace, ensemble: Path) -> None:
+        import napari
+
+        self.options, self.ensemble = options, ensemble
+        self.viewer = napari.Viewer(show=False)
+        self.viewer.theme = options.theme
+        self.viewer.window.show()
+        self.viewer.window.resize(*SIZE)
+        self.number = 0
+
+    def all(self) -> None:
+        """Sample, compare, ground truth, train, predict."""
+        layers = self.viewer.open_sample(PLUGIN, self.options.sample)
+        self.viewer.reset_view()
+        self.save("sample")
+        image = layers[0]
+        self.compare()
+        self.ground_truth(image)
+        self.train()
+        self.predict(image)
+        self.viewer.close()
+
+    def compare(self) -> None:
+        """Compare annotations."""
+        dock = self.open("Compare annotations")
+        dock.experts.outline.click()
+        self.save("compare-before")
+        self.press(dock, dock.compare_button)
+        self.viewer.layers["disagreement (entropy of votes, 0 to 1)"].visible = True
+        self.save("compare", dock)
+        self.close("Compare annotations")
+
+    def ground_truth(self, image: Any) -> None:
+        """Estimate the ground truth."""
+        dock = self.open("Estimate ground truth")
+        dock.experts.image_box.value = image
+        self.press(dock, dock.estimate_button)
+        self.show_only(image.name, "consensus")
+        self.save("ground-truth", dock)
+        dock.continue_button.click()
+        self.close("Estimate ground truth")
+
+    def train(self) -> None:
+        """Train a small ensemble."""
+        dock = self.open("Train ensemble")
+        dock.basic.models.value, dock.basic.tile_size.value = 2, 128
+        dock.basic.iterations.value = self.options.iterations
+        dock.out.value = self.ensemble
+        self.save("train-before")
+        dock.train_button.click()
+        self.wait(lambda: dock.session.run is not None and len(dock.session.run.state.epochs) > 8)
+        self.save("train", dock)
+        self.wait(lambda: dock.session.run.state.has_ended)
+        self.save("train-done", dock)
+        dock.continue_button.click()
+        self.close("Train ensemble")
+
+    def predict(self, image: Any) -> None:
+        """Predict the sample."""
+        dock = self.open("Predict")
+        dock.image.value = image
+        self.press(dock, dock.predict_button)
+        self.show_only(image.name, f"{image.name} prediction", f"{image.name} uncertainty (0 to 1)")
+        self.save("predict", dock)
+
+    def open(self, name: str) -> Any:
+        """Open a dock, wide enough to read."""
+        dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        dock.show()
+        dock.raise_()
+        return widget
+
+    def close(self, name: str) -> None:
+        """Close a dock, so that the next has the room."""
+        self.viewer.window.dock_widgets.get(f"{name} ({PLUGIN})").hide()
+        dock, _ = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        dock.close()
+
+    def show_only(self, *names: str) -> None:
+        """Hide all other layers."""
+        for layer in self.viewer.layers:
+            layer.visible = layer.name in names
+
+    def press(self, dock: Any, button: Any) -> None:
+        """Press a button and wait for the job."""
+        if not button.isEnabled():
+            raise SystemExit(f"{button.text()}: {button.toolTip()}")
+        button.click()
+        self.wait(lambda: not dock.is_busy)
+
+    def wait(self, is_so: Callable[[], bool]) -> None:
+        """Let napari work until something is so."""
+        from qtpy.QtWidgets import QApplication
+
+        end = time.monotonic() + SECONDS
+        while not is_so():
+            if time.monotonic() > end:
+                raise SystemExit("waited too long")
+            QApplication.processEvents()
+            time.sleep(0.02)
+
+    def save(self, name: str, dock: Any = None) -> None:
+        """Save the window; with a dock, scrolled to its end too."""
+        from qtpy.QtWidgets import QScrollArea
+
+        self.number += 1
+        self._shoot(f"{self.number:02d}-{name}")
+        if dock is not None:
+            bar = dock.findChild(QScrollArea).verticalScrollBar()
+            bar.setValue(bar.maximum())
+            self._shoot(f"{self.number:02d}-{name}-end")
+
+    def _shoot(self, name: str) -> None:
+        begun = time.monotonic()
+        self.wait(lambda: time.monotonic() > begun + 0.6)
+        path = self.options.out / f"{name}-{self.options.theme}.png"
+        self.viewer.window.screenshot(str(path), flash=False, canvas_only=False)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
