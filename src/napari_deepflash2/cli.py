@@ -70,20 +70,29 @@ def consensus(
     out: Out,
     method: Annotated[str | None, _setting(ConsensusConfig, "method", "--method")] = None,
     undecided: Annotated[int | None, _setting(ConsensusConfig, "undecided_label", "--undecided")] = None,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Masks number single objects: decide on each object by itself.")
+    ] = False,
+    pooled: Annotated[
+        bool, typer.Option("--pooled", help="STAPLE: one performance of each expert over all images.")
+    ] = False,
+    soft: Annotated[
+        bool, typer.Option("--soft", help="Write the probability of foreground too, as soft/ID.tif.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Estimate the ground truth from the masks of several experts."""
-    from .jobs.consensus import make_consensus
+    from .jobs.consensus import make_consensus, make_object_consensus
 
     settings = _settings(config, "consensus", method=method, undecided_label=undecided)
     with _Bars() as bars:
-        report = make_consensus(experts, out, settings, bars)
+        if objects:
+            report = make_object_consensus(experts, out, settings, bars)
+        else:
+            report = make_consensus(experts, out, settings, bars, pooled, soft)
     _tell_notes(report.notes)
-    columns = ["dice", "sensitivity", "specificity"]
-    _show(
-        report.experts.groupby("expert", sort=False)[columns].mean(),
-        "Experts against the consensus (mean over images)",
-    )
+    means = report.experts.drop(columns="image").groupby("expert", sort=False).mean()
+    _show(means, "Experts against the consensus (mean over images)")
     typer.echo(f"{len(report.masks)} masks and experts.csv are in {report.out}")
 
 

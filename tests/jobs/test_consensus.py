@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from napari_deepflash2 import Configuration, InputError, estimate_consensus
-from napari_deepflash2.jobs import make_consensus
+from napari_deepflash2.jobs import make_consensus, make_object_consensus
 from napari_deepflash2.progress import Cancelled, Progress
 
 
@@ -79,3 +79,48 @@ def test_notes_name_the_image_and_the_expert(folders: Path, tmp_path: Path) -> N
     shutil.copy(tmp_path / "experts" / "expert1" / "2.tif", tmp_path / "experts" / "expert2" / "2.tif")
     notes = make_consensus(tmp_path / "experts", tmp_path / "out").notes
     assert any(note.where.startswith("2.tif") and "expert2" in str(note) for note in notes)
+
+
+def test_pooling_gives_each_expert_one_performance_for_all_images(folders: Path, tmp_path: Path) -> None:
+    table = make_consensus(folders / "experts", tmp_path, pooled=True).experts
+    assert (table.groupby("expert")["sensitivity"].nunique() == 1).all()
+    assert (table.groupby("expert")["dice"].nunique() > 1).any()
+
+
+def test_the_soft_consensus_is_the_probability_of_foreground(folders: Path, tmp_path: Path) -> None:
+    config = Configuration().replace("consensus", method="majority")
+    make_consensus(folders / "experts", tmp_path, config, soft=True)
+    votes = np.mean([tifffile.imread(path) > 0 for path in (folders / "experts").glob("*/2.tif")], axis=0)
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "soft" / "2.tif"), votes, atol=1e-6)
+
+
+@pytest.fixture
+def touching(tmp_path: Path) -> Path:
+    """Three experts who drew two touching squares; the third drew one more that nobody else saw."""
+    mask = np.zeros((40, 40), np.uint16)
+    mask[5:15, 5:15] = 1
+    mask[5:15, 15:25] = 2
+    for expert in ("a", "b", "c"):
+        (tmp_path / "experts" / expert).mkdir(parents=True)
+        drawn = mask.copy()
+        if expert == "c":
+            drawn[28:34, 28:34] = 3
+        tifffile.imwrite(tmp_path / "experts" / expert / "1.tif", drawn)
+    return tmp_path / "experts"
+
+
+def test_touching_objects_stay_apart_and_a_lonely_one_is_voted_out(touching: Path, tmp_path: Path) -> None:
+    report = make_object_consensus(touching, tmp_path / "out")
+    labels = tifffile.imread(tmp_path / "out" / "1.tif")
+    np.testing.assert_array_equal(labels > 0, tifffile.imread(touching / "a" / "1.tif") > 0)
+    assert labels[10, 10] != labels[10, 20]
+    assert report.experts.set_index("expert").loc["c", "added"] == 1
+
+
+def test_every_image_on_which_too_few_could_vote_is_named(touching: Path, tmp_path: Path) -> None:
+    shutil.copy(touching / "a" / "1.tif", touching / "a" / "2.tif")
+    shutil.copy(touching / "a" / "1.tif", touching / "b" / "3.tif")
+    with pytest.raises(InputError) as caught:
+        make_object_consensus(touching, tmp_path / "out", min_votes=2)
+    assert [problem.where for problem in caught.value.problems] == ["2.tif, min_votes", "3.tif, min_votes"]
+    assert list((tmp_path / "out").iterdir()) == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .check import DataCheck, TrainingData, check_data, load_training_data
-    from .expert_masks import ExpertMasks, read_expert_masks
+    from .expert_masks import ExpertMasks, read_expert_masks, read_expert_objects
     from .experts import ExpertFolder, find_expert_masks
     from .folders import image_id
     from .folds import epochs_for, split_folds
@@ -24,6 +24,7 @@ _HOMES = {
     "ExpertFolder": "experts",
     "ExpertMasks": "expert_masks",
     "read_expert_masks": "expert_masks",
+    "read_expert_objects": "expert_masks",
     "find_expert_masks": "experts",
     "image_id": "folders",
     "list_images": "folders",
@@ -53,6 +54,7 @@ __all__ = [
     "load_training_data",
     "pair_images_and_masks",
     "read_expert_masks",
+    "read_expert_objects",
     "read_image",
     "read_labels",
     "split_folds",

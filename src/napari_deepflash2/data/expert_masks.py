@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..config import DataConfig
 from ..errors import InputError, Problem, raise_if_any
 from .experts import ExpertFolder
-from .masks import MaskSet, interpret_masks
+from .masks import interpret_masks
 from .reading import read_labels
 from .set_checks import gathered
 
@@ -56,15 +56,32 @@ def read_expert_masks(found: ExpertFolder, config: DataConfig) -> ExpertMasks:
         Where a mask cannot be read or understood, or the masks of one image differ in shape; lists every
         one.
     """
+    keys, paths, masks, notes = _read_all(found, config)
+    names = [str(path) for path in paths]
+    decided = interpret_masks(masks, names, config.mask_kind, config.mask_classes, ridges=False)
+    values = np.asarray(decided.classes)
+    values = values.astype(np.min_scalar_type(int(values.max())))
+    labels = [values[one] for one in decided.labels]
+    return ExpertMasks(_by_image(keys, labels), decided.classes, (*notes, *decided.notes))
+
+
+def read_expert_objects(found: ExpertFolder, config: DataConfig) -> ExpertMasks:
+    """Read all masks of all experts as numbers of single objects, as they are in the files.
+
+    Parameters and errors are those of `read_expert_masks`; `ExpertMasks.classes` is empty.
+    """
+    keys, _, masks, notes = _read_all(found, config)
+    return ExpertMasks(_by_image(keys, masks), (), notes)
+
+
+def _read_all(
+    found: ExpertFolder, config: DataConfig
+) -> tuple[Keys, list[Path], list[NDArray[np.integer]], tuple[Problem, ...]]:
     keys = [(image, expert) for image, of_image in found.masks.items() for expert in of_image]
     paths = [found.masks[image][expert] for image, expert in keys]
     masks, notes = _read(paths, config)
     raise_if_any(_shape_problems(keys, paths, masks))
-    names = [str(path) for path in paths]
-    decided = interpret_masks(masks, names, config.mask_kind, config.mask_classes, ridges=False)
-    return ExpertMasks(
-        _by_image(keys, decided), decided.classes, (*found.notes, *gathered(notes), *decided.notes)
-    )
+    return keys, paths, masks, (*found.notes, *gathered(notes))
 
 
 def _read(paths: Sequence[Path], config: DataConfig) -> tuple[list[NDArray[np.integer]], list[Problem]]:
@@ -101,12 +118,10 @@ def _shape_problems(
             )
 
 
-def _by_image(keys: Keys, decided: MaskSet) -> dict[str, dict[str, NDArray[np.integer]]]:
-    values = np.asarray(decided.classes)
-    values = values.astype(np.min_scalar_type(int(values.max())))
+def _by_image(keys: Keys, masks: Sequence[NDArray[np.integer]]) -> dict[str, dict[str, NDArray[np.integer]]]:
     by_image: dict[str, dict[str, NDArray[np.integer]]] = {image: {} for image, _ in keys}
-    for (image, expert), labels in zip(keys, decided.labels, strict=True):
-        by_image[image][expert] = values[labels]
+    for (image, expert), mask in zip(keys, masks, strict=True):
+        by_image[image][expert] = mask
     return by_image
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .agreement import report_agreement
-from .consensus import ConsensusReport, make_consensus
+from .consensus import ConsensusReport, make_consensus, make_object_consensus
 from .demo import DemoReport, run_demo
 from .predict import PredictionReport, predict_folder
 
@@ -12,6 +12,7 @@ __all__ = [
     "DemoReport",
     "PredictionReport",
     "make_consensus",
+    "make_object_consensus",
     "predict_folder",
     "report_agreement",
     "run_demo",
