@@ -172,15 +172,19 @@ def _labels_of_all(masks: ExpertMasks) -> list[int]:
 def labels_of(flat: NDArray[Any]) -> list[int]:
     """Give the distinct values of a one-dimensional integer array, ascending."""
     low, high = int(flat.min()), int(flat.max())
-    # Nearly all masks hold few neighbouring labels or 0 and 255: comparing is much faster than sorting.
-    guesses = range(low, high + 1) if high - low < 16 else (low, high)
-    counts = {guess: int(np.count_nonzero(flat == guess)) for guess in guesses}
-    if sum(counts.values()) == flat.size:
-        return [label for label, count in counts.items() if count]
+    # Nearly all masks hold few neighbouring labels, or two: comparing is much faster than sorting.
+    if high - low < 16:
+        return [label for label in range(low, high + 1) if label in (low, high) or _holds(flat, label)]
+    if np.count_nonzero(flat == low) + np.count_nonzero(flat == high) == flat.size:
+        return [low, high]
     if high < 1 << 16:
         seen = sum(np.bincount(flat[part].astype(np.intp), minlength=high + 1) for part in _chunks(flat.size))
         return [int(label) for label in np.flatnonzero(seen)]
     return [int(label) for label in np.unique(flat)]
+
+
+def _holds(flat: NDArray[Any], label: int) -> bool:
+    return any((flat[part] == label).any() for part in _chunks(flat.size))
 
 
 def _check_labels(found: list[int], wanted: list[int], ignore_label: int | None) -> None:

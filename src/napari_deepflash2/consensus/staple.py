@@ -31,6 +31,9 @@ _BLOCK = 1 << 14
 _PLAIN_ROUNDS = 100
 # By how much of itself a likelihood may fall, for rounding, after a leap that is kept.
 _SLACK = 1e-12
+# Experts whose masks mirror each other have the same performance, but sums in another order differ in their
+# last digits, which later rounds would magnify until one of the two is believed: those digits are dropped.
+_DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class _Rounds:
             said += one_hot(self.votes[part], n_classes).T @ (posteriors * counts[:, None])
             likelihood += float(counts @ logs)
         joint = said.reshape(performance.shape).transpose(0, 2, 1)
-        return _rows_to_one(joint, otherwise=performance), likelihood
+        return _rows_to_one(joint, otherwise=performance).round(_DECIMALS), likelihood
 
     def _expect_block(self, part: slice, performance: Float) -> tuple[Float, Float]:
         n_classes = len(self.log_prior)
