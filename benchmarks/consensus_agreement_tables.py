@@ -43,7 +43,8 @@ def summarise(agreement: Agreement) -> str:
     return (
         f"{len(agreement.patterns)} images, {len(agreement.experts)} experts. Dice of two experts "
         f"{among.mean():.2f} ({among.min():.2f} to {among.max():.2f}); Fleiss' kappa {kappa:.2f} "
-        f"({kappa_in_words(kappa)}), Krippendorff's alpha {agreement.krippendorff_alpha:.2f}. Objects seen: {seen}."
+        f"({kappa_in_words(kappa)}), Krippendorff's alpha {agreement.krippendorff_alpha:.2f}. "
+        f"Objects seen: {seen}."
     )
 
 
