@@ -168,6 +168,21 @@ def test_data_that_training_refuses_come_back_as_its_message(tmp_path):
     assert "foreground" in state.message
 
 
+def test_a_folder_that_cannot_be_made_is_refused(taken, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"cannot be made.*is a file"):
+        start(taken, tmp_path / "file" / "ensemble", _config(2), ignore_progress)
+
+
+def test_a_disk_that_refuses_is_named(taken, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "write_training_data", full)
+    with pytest.raises(InputError, match="cannot be written .No space left"):
+        start(taken, tmp_path / "ensemble", _config(2), ignore_progress)
+
+
 def test_there_is_nothing_to_resume_in_a_folder_of_something_else(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     assert not can_resume(tmp_path)

@@ -4,8 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from qtpy.compat import isalive
 
 from napari_deepflash2.ensemble.run import RunFolder
+from napari_deepflash2.viewer.pairs import make_pair
 from napari_deepflash2.viewer.placing import role_of
 from napari_deepflash2.viewer.session import session_of
 
@@ -140,3 +142,20 @@ def test_a_prediction_in_work_ends_with_the_viewer(
     viewer.close()
     qtbot.waitUntil(lambda: not worker.is_running, timeout=SECONDS)
     assert worker.abort_requested
+
+
+def test_a_closed_dock_hears_nothing_more_and_a_reopened_one_finds_its_state(viewer, qtbot, tmp_path):
+    train, predict = _open(viewer, "Train ensemble"), _open(viewer, "Predict")
+    train.basic.iterations.value = 77
+    for name in ("Train ensemble", "Predict"):
+        viewer.window.add_plugin_dock_widget(PLUGIN, name)[0].destroyOnClose()
+    train.deleteLater()
+    predict.deleteLater()
+    qtbot.waitUntil(lambda: not (isalive(train) or isalive(predict)), timeout=SECONDS)
+    image = viewer.add_image(np.zeros((48, 48)))
+    session = session_of(viewer)
+    session.add_pairs([make_pair(image, viewer.add_labels(np.ones((48, 48), int)))])
+    session.use_ensemble(tmp_path)
+    assert len(_open(viewer, "Train ensemble").pairs.table.contents.cells.rows) == 1
+    assert _open(viewer, "Train ensemble").basic.iterations.value == 77
+    assert _open(viewer, "Predict").folder.value == tmp_path

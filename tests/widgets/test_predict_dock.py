@@ -4,6 +4,7 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
+from qtpy.QtCore import QTimer
 
 from napari_deepflash2.ensemble import load_ensemble
 from napari_deepflash2.progress import Progress
@@ -168,3 +169,17 @@ def test_without_torch_the_reason_is_said(qtbot, dock, viewer, monkeypatch):
     viewer.add_image(np.zeros((40, 48)))
     _predict(qtbot, dock)
     assert "command line" in dock.message.text()
+
+
+def test_the_viewer_stays_alive_while_predicting(qtbot, dock, viewer):
+    beats = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: beats.append(1))
+    timer.start(10)
+    viewer.add_image(np.random.default_rng(1).normal(100, 20, (12, 128, 128)))
+    dock.predict_button.click()
+    qtbot.waitUntil(lambda: "plane" in dock.progress.format(), timeout=SECONDS)
+    # Were the networks in this thread, no beat would come before the last plane is done.
+    beats.clear()
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert len(beats) >= 3

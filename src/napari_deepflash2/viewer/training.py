@@ -163,9 +163,17 @@ def start(data: TakenData, folder: Path, config: Configuration, progress: Progre
         Where the folder is in use or holds an ensemble, or this napari has no Python to start.
     """
     refuse_used(folder)
-    images, masks = _data_on_disk(data, folder / INPUT, progress)
-    config.save(folder / INPUT / SETTINGS)
-    write_text(folder / INPUT / JOB, json.dumps({"images": str(images), "masks": str(masks)}))
+    try:
+        images, masks = _data_on_disk(data, folder / INPUT, progress)
+        config.save(folder / INPUT / SETTINGS)
+        write_text(folder / INPUT / JOB, json.dumps({"images": str(images), "masks": str(masks)}))
+    except OSError as error:
+        raise InputError.one(
+            folder,
+            f"cannot be written ({error.strerror})",
+            "Choose a folder that you may write to, on a disk with room.",
+            "folder-not-writable",
+        ) from error
     return _launch(folder, [])
 
 
@@ -198,9 +206,14 @@ def can_resume(folder: Path) -> bool:
 
 def refuse_used(folder: Path) -> None:
     """Refuse an output folder that is in use or holds something; an `InputError` says what to do."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError.one(
+            folder, f"cannot be made: {nearest} is a file", "Choose another folder.", "folder-not-writable"
+        )
     if RunFolder(folder).is_alive():
         raise _in_use(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and any(folder.iterdir()):
         raise InputError.one(
             folder,
             "is not empty",

@@ -6,6 +6,7 @@ from functools import partial
 
 from napari.components import ViewerModel
 
+from ..config import Configuration
 from ..errors import InputError
 from ..viewer.experts import Comparison, compare, show_comparison, take_annotations
 from .agreement_words import summary
@@ -48,6 +49,7 @@ class CompareAnnotations(Dock):
         for widget in (self.experts, self.compare_button, self.progress, self.message, self.result):
             self.page.addWidget(widget)
         self.experts.changed.connect(self.update_buttons)
+        self.remember_changes([self.experts.meaning], self.configuration)
         self.update_buttons()
 
     def layers_changed(self) -> None:
@@ -62,12 +64,16 @@ class CompareAnnotations(Dock):
     def compare(self) -> None:
         """Start the comparison."""
         try:
-            config = self.session.configure("data", self.experts.meaning.values())
+            config = self.configuration()
             taken = take_annotations(self.experts.layers(), self.experts.image(), FEWEST_EXPERTS)
         except InputError as error:
             self.refuse(error)
             return
         self.run(partial(compare, taken, config), self._show, "comparing")
+
+    def configuration(self) -> Configuration:
+        """Take over what the form holds."""
+        return self.session.configure("data", self.experts.meaning.values())
 
     def _show(self, comparison: Comparison) -> None:
         show_comparison(self.viewer, comparison)

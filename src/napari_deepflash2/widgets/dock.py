@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+from magicgui.widgets import Container
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
+from psygnal import SignalInstance
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QFrame,
@@ -64,6 +67,22 @@ class Dock(QWidget):
 
     def update_buttons(self) -> None:
         """Enable what can be done now and say why the rest cannot; each dock says how."""
+
+    def hear(self, signal: SignalInstance, callback: Callable[..., None]) -> None:
+        """Call back at a signal of the session, which outlives the dock, for as long as the dock lives."""
+        signal.connect(callback)
+        self.destroyed.connect(lambda: signal.disconnect(callback, missing_ok=True))
+
+    def remember_changes(self, forms: Sequence[Container], take: Callable[[], object]) -> None:
+        """Take over what forms hold whenever it changes, so that a reopened dock shows it again."""
+
+        def changed() -> None:
+            # What is out of range while it is being typed is refused when a button is pressed.
+            with suppress(InputError):
+                take()
+
+        for form in forms:
+            form.changed.connect(changed)
 
     def run(self, job: Job, on_done: Callable[[Any], None], task: str) -> None:
         """Start a job in a worker; `on_done` gets its result on the main thread."""

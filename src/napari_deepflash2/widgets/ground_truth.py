@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from superqt import QCollapsible
 
-from ..config import ConsensusConfig
+from ..config import Configuration, ConsensusConfig
 from ..errors import InputError
 from ..viewer.experts import Estimate, estimate, show_estimate, take_annotations
 from ..viewer.pairs import make_pair
@@ -70,6 +70,7 @@ class EstimateGroundTruth(Dock):
             self.page.addWidget(widget)
         self.method.method.changed.connect(self._method_chosen)
         self.experts.changed.connect(self.update_buttons)
+        self.remember_changes([self.method, self.more, self.experts.meaning], self.configuration)
         self._method_chosen(self.method.method.value)
         self.update_buttons()
 
@@ -86,13 +87,17 @@ class EstimateGroundTruth(Dock):
     def estimate(self) -> None:
         """Start the estimation."""
         try:
-            self.session.configure("data", self.experts.meaning.values())
-            config = self.session.configure("consensus", self.method.values() | self.more.values())
+            config = self.configuration()
             taken = take_annotations(self.experts.layers(), self.experts.image())
         except InputError as error:
             self.refuse(error)
             return
         self.run(partial(estimate, taken, config), partial(self._show, self.experts.image()), "estimating")
+
+    def configuration(self) -> Configuration:
+        """Take over what the forms hold."""
+        self.session.configure("data", self.experts.meaning.values())
+        return self.session.configure("consensus", self.method.values() | self.more.values())
 
     def continue_to_training(self) -> None:
         """Make image and consensus a training pair and open the training dock."""

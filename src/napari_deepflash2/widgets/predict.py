@@ -9,7 +9,7 @@ from magicgui.widgets import Container
 from napari.components import ViewerModel
 from superqt import QCollapsible
 
-from ..config import PredictionConfig
+from ..config import Configuration, PredictionConfig
 from ..ensemble.manifest import Manifest
 from ..errors import InputError
 from ..viewer.predicting import LayerPrediction, predict_layer, show_prediction
@@ -46,7 +46,8 @@ class Predict(Dock):
         self._lay_out()
         self.image.changed.connect(self._image_chosen)
         self.folder.changed.connect(self._folder_chosen)
-        self.session.ensemble_changed.connect(self._take_ensemble)
+        self.hear(self.session.ensemble_changed, self._take_ensemble)
+        self.remember_changes([self.settings], self.configuration)
         self._take_ensemble()
         self.update_buttons()
 
@@ -63,12 +64,16 @@ class Predict(Dock):
     def predict(self) -> None:
         """Start the prediction."""
         try:
-            config = self.session.configure("prediction", self.settings.values())
+            config = self.configuration()
             taken = snapshot_image(self.image.value, self.channels.value)
         except InputError as error:
             self.refuse(error)
             return
         self.run(partial(predict_layer, taken, self.folder.value, config), self._show, "loading the ensemble")
+
+    def configuration(self) -> Configuration:
+        """Take over what the form holds."""
+        return self.session.configure("prediction", self.settings.values())
 
     def _show(self, prediction: LayerPrediction) -> None:
         show_prediction(self.viewer, prediction)

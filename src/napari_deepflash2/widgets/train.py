@@ -47,7 +47,8 @@ class TrainEnsemble(Dock):
         self._timer = QTimer(self)
         self._timer.setInterval(MILLISECONDS_BETWEEN_LOOKS)
         self._timer.timeout.connect(self.look)
-        self.session.pairs_changed.connect(self._pairs_changed)
+        self.hear(self.session.pairs_changed, self._pairs_changed)
+        self.remember_changes([self.basic, self.more, self.augmentation], self.configuration)
         self.out.changed.connect(self._folder_chosen)
         self._pairs_changed()
         self._find_run()
@@ -171,7 +172,7 @@ class TrainEnsemble(Dock):
 
     def _folder_chosen(self, folder: Path | None) -> None:
         run = self.session.run
-        if folder and (run is None or run.folder != folder) and not self._is_training():
+        if folder and folder.is_dir() and (run is None or run.folder != folder) and not self._is_training():
             found = TrainingRun(folder)
             if found.is_alive():
                 self._watch(found)
