@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication
 from napari_deepflash2.data import read_image, read_labels
 from napari_deepflash2.sample_data import make_cells, simulate_experts
 from napari_deepflash2.widgets.adjudicate import Adjudicate
+from napari_deepflash2.widgets.compare_two import CompareTwo
 
 NO_KEY, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -76,6 +77,17 @@ def main() -> None:
     shot("4_undone")
     dock.finish(options.out / "log.csv")
     shot("5_finished")
+
+    viewer.window.remove_dock_widget(dock)
+    two = CompareTwo(viewer)
+    viewer.window.add_dock_widget(two, name="Compare two", area="right")
+    two.image.value = viewer.layers["image"]
+    two.compare()
+    while two.is_busy:
+        QTest.qWait(50)
+    shot("6_compare_two")
+    two.side_button.click()
+    shot("7_side_by_side")
     viewer.close()
 
 

@@ -15,6 +15,7 @@ from napari_deepflash2.consensus.adjudication_file import (
     resume_adjudication,
     save_adjudication,
 )
+from napari_deepflash2.data import read_labels
 
 NOON = datetime(2026, 3, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
 
@@ -260,3 +261,22 @@ def test_now_is_told_in_utc(session: Adjudication) -> None:
     before = datetime.now(UTC)
     session.decide("none")
     assert before <= session.history[0].when <= datetime.now(UTC)
+
+
+def test_on_a_real_image_every_expert_is_their_choice_everywhere_and_all_is_the_union(
+    shared_data: Path,
+) -> None:
+    folder = shared_data / "multi_expert" / "cfos_wue1"
+    real = {path.name: read_labels(path / "0001.png").data for path in sorted(folder.glob("expert*"))}
+    consensus = read_labels(folder / "est_GT" / "0001.png").data
+    wanted = {("expert", name): mask for name, mask in real.items()}
+    wanted["all", ""] = np.max(list(real.values()), axis=0)
+    wanted["none", ""] = np.min(list(real.values()), axis=0)
+    wanted["consensus", ""] = consensus
+    for (choice, expert), mask in wanted.items():
+        session = Adjudication(real, consensus)
+        assert len(session.disputes) == 191
+        for position in range(len(session.disputes)):
+            session.go_to(position)
+            session.decide(choice, expert)
+        assert np.array_equal(session.labels, mask), (choice, expert)
