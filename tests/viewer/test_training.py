@@ -179,7 +179,7 @@ def test_a_disk_that_refuses_is_named(taken, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(training, "write_training_data", full)
-    with pytest.raises(InputError, match="cannot be written .No space left"):
+    with pytest.raises(InputError, match=r"cannot be written .No space left"):
         start(taken, tmp_path / "ensemble", _config(2), ignore_progress)
 
 
