@@ -59,7 +59,11 @@ def test_the_mask_in_the_making_lies_below_the_outlined_experts_ready_to_paint(v
         "image", RESULT, "expert 0", "expert 1", "expert 2", "expert 3", MARK,
     ]  # fmt: skip
     np.testing.assert_allclose(view.result.extent.world, viewer.layers["image"].extent.world)
-    assert all(viewer.layers[f"expert {number}"].contour == 2 for number in range(4))
+    experts = [viewer.layers[f"expert {number}"] for number in range(4)]
+    assert all(layer.contour == 2 for layer in experts)
+    while view.show_next_expert():
+        pass
+    assert all(layer.visible for layer in experts)
     assert viewer.layers.selection.active is view.result
     assert view.result.selected_label == 255
 
@@ -131,6 +135,18 @@ def test_closing_takes_the_mark_away_and_leaves_the_mask(viewer):
     view.close()
     assert open_session(viewer) is None
     assert _roles(viewer) == [RESULT]
+
+
+def test_experts_are_shown_one_by_one_and_closing_shows_the_rest(viewer):
+    session = _session(viewer, _masks())
+    viewer.layers["expert 1"].visible = False
+    view = AdjudicationView(viewer, session)
+    shown = lambda: [viewer.layers[f"expert {number}"].visible for number in range(4)]  # noqa: E731
+    assert shown() == [False] * 4
+    assert view.show_next_expert()
+    assert shown() == [True, False, False, False]
+    view.close()
+    assert shown() == [True, False, True, True]
 
 
 def test_starting_again_leaves_a_mask_that_was_worked_on_to_the_user(viewer):

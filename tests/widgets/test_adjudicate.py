@@ -52,6 +52,8 @@ def test_regions_are_listed_largest_first_with_who_says_what(qtbot, dock):
     # Four rows of 32 pixels at either edge, of which the second expert marks half and so counts as 0.
     assert _rows(dock) == [[128, "", "0: 1 2   1: 3"], [128, "", "0: 2 3   1: 1"]]
     assert not dock.deciding.isHidden()
+    experts = [layer for layer in dock.viewer.layers if layer.name.startswith("expert")]
+    qtbot.waitUntil(lambda: all(layer.visible for layer in experts))
     assert dock.choosing.isHidden()
     assert dock.deciding.decided.format() == "0 of 2 decided"
     texts = [button.text() for button in dock.deciding.expert_buttons.values()]

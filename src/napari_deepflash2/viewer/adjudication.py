@@ -97,7 +97,8 @@ class AdjudicationView:
     ----------
     viewer : napari.components.ViewerModel
         Gets a Labels layer with the mask in the making, which may be painted on, and a small one that marks
-        the current region. The experts' layers are shown as outlines in their colours.
+        the current region. The experts' layers become outlines in their
+        colours; `show_next_expert` shows them.
     session : Session
         What is adjudicated.
     """
@@ -106,7 +107,7 @@ class AdjudicationView:
         self._viewer, self._session = viewer, session
         self.adjudication = session.adjudication
         _open[_itself(viewer)] = session
-        _outline(self._experts())
+        self._to_show = _outlined_and_hidden(self._experts())
         self.result = self._found() or self._placed()
         self.mark: Labels | None = next((one for one in viewer.layers if role_of(one) == MARK), None)
         self.show_current()
@@ -128,8 +129,21 @@ class AdjudicationView:
             self.result = self._placed()
         self.result.refresh()
 
+    def show_next_expert(self) -> bool:
+        """Show one more of the experts' layers that were hidden to be outlined; False when all are shown.
+
+        napari takes half a second to draw the outlines of a mask of 4096 x 4096, so that a window should
+        come to life between one expert and the next.
+        """
+        if not self._to_show:
+            return False
+        self._to_show.pop(0).visible = True
+        return True
+
     def close(self) -> None:
         """Take the mark away and end the session; the mask stays as a layer of its own."""
+        while self.show_next_expert():
+            pass
         self._remove_mark()
         _open.pop(_itself(self._viewer), None)
 
@@ -192,16 +206,15 @@ class AdjudicationView:
         self.mark = None
 
 
-def _outline(layers: Sequence[Labels]) -> None:
+def _outlined_and_hidden(layers: Sequence[Labels]) -> list[Labels]:
+    """Outline the experts where they are not yet; give those that have to be shown again."""
     if all(layer.contour for layer in layers):
-        return
-    visible = [layer.visible for layer in layers]
-    # napari draws a contour anew for every change, in seconds for a large mask, but not of what is hidden.
-    for layer in layers:
+        return []
+    visible = [layer for layer in layers if layer.visible]
+    for layer in visible:
         layer.visible = False
     outline_experts(layers)
-    for layer, was_visible in zip(layers, visible, strict=True):
-        layer.visible = was_visible
+    return visible
 
 
 def look_at(viewer: ViewerModel, world: np.ndarray, smallest: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QSpinBox, QVBoxLayout, QWidget
 
@@ -41,6 +41,8 @@ class Adjudicate(Dock):
         self.keys: KeyRing | None = None
         self.session_file: Path | None = None
         self._shortcuts: list[QShortcut] = []
+        self._showing = QTimer(self)
+        self._showing.timeout.connect(self._show_next_expert)
         self._make_choosing_page()
         self.deciding = DecidingPage(self._fixed_actions())
         self.deciding.table.chosen.connect(lambda row: self.go(lambda adjudication: adjudication.go_to(row)))
@@ -96,6 +98,7 @@ class Adjudicate(Dock):
         self._take_keys()
         self.say("\n".join(str(note) for note in session.notes))
         self._show_current()
+        self._showing.start(0)
 
     def decide(self, choice: Choice, expert: str = "") -> None:
         """Decide the current region and go to the next one that is undecided."""
@@ -178,6 +181,10 @@ class Adjudicate(Dock):
             return
         self.view.show_current()
         self.deciding.show_current(self.view.adjudication)
+
+    def _show_next_expert(self) -> None:
+        if self.view is None or not self.view.show_next_expert():
+            self._showing.stop()
 
     def _save(self) -> bool:
         if self.view is None or self.session_file is None:
