@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepflash2.data.folds import epochs_for, split_folds
 from napari_deepflash2.errors import InputError
 
 
-def _sizes(n_images: int, **settings: int) -> list[tuple[int, int]]:
-    return [(len(training), len(held_out)) for training, held_out in split_folds(n_images, **settings)]
+def _sizes(n_images: int, **changes: int) -> list[tuple[int, int]]:
+    return [(len(training), len(held_out)) for training, held_out in split_folds(n_images, **changes)]
 
 
 def test_fifteen_images_are_five_folds_of_twelve_and_three() -> None:
@@ -23,6 +23,7 @@ def test_fewer_images_than_folds_make_fewer_folds() -> None:
     assert _sizes(3, max_splits=5) == [(2, 1)] * 3
 
 
+@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(2, 10), st.integers(0, 2**32 - 1))
 def test_every_image_is_held_out_once_and_never_trained_on_then(n: int, splits: int, seed: int) -> None:
     folds = split_folds(n, splits, random_state=seed)
@@ -32,6 +33,7 @@ def test_every_image_is_held_out_once_and_never_trained_on_then(n: int, splits: 
         assert len(training)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=40).filter(lambda names: len(set(names)) > 1))
 def test_groups_never_leak(groups: list[str]) -> None:
     for training, held_out in split_folds(len(groups), groups=groups):
@@ -62,10 +64,10 @@ def test_each_image_needs_a_group() -> None:
         split_folds(3, groups=["a", "b"])
 
 
-@pytest.mark.parametrize("settings", [{"max_splits": 1}, {"random_state": -1}, {"random_state": 2**32}])
-def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
-    with pytest.raises(InputError, match=next(iter(settings))):
-        split_folds(5, **settings)
+@pytest.mark.parametrize("changes", [{"max_splits": 1}, {"random_state": -1}, {"random_state": 2**32}])
+def test_settings_out_of_range_are_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(InputError, match=next(iter(changes))):
+        split_folds(5, **changes)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepflash2.data.sampling import TileSampler, cut, mirrored_indices
@@ -55,6 +55,7 @@ def test_the_generator_decides() -> None:
     assert _draw(masks, 50, seed=3) == _draw(masks, 50, seed=3) != _draw(masks, 50, seed=4)
 
 
+@settings(deadline=None)
 @given(st.integers(-500, 500), st.integers(1, 300), st.integers(1, 80))
 def test_mirroring_agrees_with_numpy(start: int, length: int, size: int) -> None:
     if size == 1:

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepflash2.config import TrainingConfig
@@ -10,6 +10,7 @@ def _plan(iterations: int, n_training: int = 4, batch_size: int = 4, held_out_pi
     return Schedule.plan(config, n_training, held_out_pixels)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 100), st.integers(1, 64), st.integers(1, 10**8))
 def test_the_end_is_validated_and_every_validation_ends_an_epoch(
     iterations: int, n_training: int, batch_size: int, pixels: int

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,6 +21,7 @@ def _of(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return p, p.mean(0).astype(np.float32), (p**2).mean(0).astype(np.float32)
 
 
+@settings(deadline=None)
 @given(_STACKS)
 def test_the_parts_are_variance_and_mean_variance_and_sum_to_the_total(stack: np.ndarray) -> None:
     p, mean, squares = _of(stack)
@@ -31,6 +32,7 @@ def test_the_parts_are_variance_and_mean_variance_and_sum_to_the_total(stack: np
     assert np.allclose(epistemic + aleatoric, total, rtol=0, atol=1.2e-7)
 
 
+@settings(deadline=None)
 @given(_STACKS)
 def test_all_maps_are_float32_within_zero_and_one(stack: np.ndarray) -> None:
     _, mean, squares = _of(stack)

@@ -50,7 +50,7 @@ class TrainingConfig(Section):
     loss: Literal["cross_entropy", "dice", "cross_entropy_dice", "focal", "tversky"] = Field(
         "cross_entropy_dice", description="What training minimises."
     )
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="Highest learning rate of the schedule.")
+    learning_rate: float = Field(5e-3, gt=0, le=1, description="Highest learning rate of the schedule.")
     weight_decay: float = Field(1e-3, ge=0, le=1, description="Weight decay of AdamW.")
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="How training tiles are varied."

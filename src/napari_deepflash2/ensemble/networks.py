@@ -66,7 +66,7 @@ def build_network(name: str, channels: int, classes: int, *seed: int) -> nn.Modu
 def _unet(channels: int, classes: int) -> nn.Module:
     from monai.networks.nets import UNet
 
-    return UNet(2, channels, classes, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=2)
+    return UNet(2, channels, classes, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=1)
 
 
 def _basic_unet(channels: int, classes: int) -> nn.Module:

@@ -29,7 +29,7 @@ class TileGrid:
 
     @classmethod
     def cover(cls, shape: tuple[int, int], tile_size: int, overlap: float) -> TileGrid:
-        """Place no more tiles than the overlap asks for.
+        """Place no more tiles, and make them no larger, than the overlap asks for.
 
         Parameters
         ----------
@@ -40,7 +40,7 @@ class TileGrid:
         overlap : float
             Least share of a tile that the next one covers again, 0 to below 1.
         """
-        height, width = (min(tile_size, math.ceil(length / MULTIPLE) * MULTIPLE) for length in shape)
+        height, width = (_smallest_tile(length, tile_size, overlap) for length in shape)
         rows = _starts(shape[0], height, overlap)
         columns = _starts(shape[1], width, overlap)
         return cls((height, width), tuple((y, x) for y in rows for x in columns))
@@ -63,12 +63,21 @@ def tile_weights(shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.outer(row, column).astype(np.float32)
 
 
-def _starts(length: int, tile: int, overlap: float) -> list[int]:
-    if length <= tile:
-        return [0]
+def _smallest_tile(length: int, most: int, overlap: float) -> int:
+    """Find the smallest side that needs as few tiles as the largest allowed one."""
+    fewest = _gaps(length, most, overlap)
+    sides = range(MULTIPLE, most + 1, MULTIPLE)
+    return next(side for side in sides if _gaps(length, side, overlap) == fewest)
+
+
+def _gaps(length: int, tile: int, overlap: float) -> int:
     step = max(1, math.floor(tile * (1 - overlap)))
-    gaps = math.ceil((length - tile) / step)
-    return [round(i * (length - tile) / gaps) for i in range(gaps + 1)]
+    return max(0, math.ceil((length - tile) / step))
+
+
+def _starts(length: int, tile: int, overlap: float) -> list[int]:
+    gaps = _gaps(length, tile, overlap)
+    return [round(i * (length - tile) / gaps) for i in range(gaps + 1)] if gaps else [0]
 
 
 def _gaussian(length: int) -> NDArray[np.float64]:
