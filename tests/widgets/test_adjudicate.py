@@ -187,6 +187,21 @@ def test_names_with_markup_are_shown_as_they_are(qtbot, dock, annotated):
     assert "<b>" not in table.data(table.index(0, 0), Qt.ItemDataRole.ToolTipRole)
 
 
+def test_the_dock_stays_narrow_with_long_names_and_many_experts(qtbot, dock, annotated):
+    mask = annotated.layers["expert 1"]
+    for number in range(10):
+        annotated.add_labels(
+            mask.data,
+            name=f"Professor Doctor {number} of a Laboratory far away",
+            scale=(0.5, 0.5),
+            units=mask.units,
+        )
+    _started(qtbot, dock)
+    assert dock.deciding.minimumSizeHint().width() <= 300
+    assert len(dock.deciding.expert_buttons) == 13
+    assert set("123456789") <= {str(key) for key in annotated.keymap}
+
+
 def test_by_keys_from_the_first_region_to_the_saved_log(make_napari_viewer_proxy, qtbot, answer):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

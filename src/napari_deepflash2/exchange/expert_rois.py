@@ -126,10 +126,9 @@ def _write(path: Path, labels: NDArray[np.unsignedinteger]) -> Path:
 
 def _missing(sets: list[tuple[str, str, Path]], images: dict[str, Path]) -> list[Problem]:
     notes = []
+    there = {(expert, key) for expert, key, _ in sets}
     for expert in dict.fromkeys(expert for expert, _, _ in sets):
-        lacking = [
-            path.name for key, path in images.items() if (expert, key) not in {one[:2] for one in sets}
-        ]
+        lacking = [path.name for key, path in images.items() if (expert, key) not in there]
         if lacking:
             found = f"has no ROI set for {len(lacking)} of {len(images)} images: {', '.join(lacking[:10])}"
             notes.append(Problem(expert, found, "They count as not annotated by this expert.", "no-set"))
