@@ -29,7 +29,10 @@ def annotated(folder: Path | None, image: str) -> tuple[np.ndarray, dict[str, np
     if folder is None:
         cells = make_cells((512, 512), n_cells=40, random_state=3)
         return cells.image, {one.profile.name: one.mask for one in simulate_experts(cells.truth)}
-    experts = sorted(path for path in folder.glob("expert*") if (path / image).is_file())
+    experts = sorted(
+        (path for path in folder.glob("expert*") if (path / image).is_file()),
+        key=lambda path: (len(path.name), path.name),
+    )
     return read_image(folder / "images" / image).data, {
         path.name: read_labels(path / image).data for path in experts
     }

@@ -66,6 +66,15 @@ def test_the_mask_in_the_making_lies_below_the_outlined_experts_ready_to_paint(v
     assert all(layer.visible for layer in experts)
     assert viewer.layers.selection.active is view.result
     assert view.result.selected_label == 255
+    assert tuple(view.result.get_color(255)[:3]) == pytest.approx((1, 64 / 255, 64 / 255))
+
+
+def test_several_classes_keep_the_colours_of_napari(viewer):
+    masks = _masks() // 255
+    masks[0, 50:52, 50:52] = 2
+    view = AdjudicationView(viewer, _session(viewer, masks))
+    assert view.result.selected_label == 1
+    assert view.result.colormap.name != RESULT
 
 
 def test_the_mark_frames_the_current_region_wherever_the_layers_lie(viewer):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,7 +22,7 @@ from .experts import Annotations, read_masks
 from .placing import TAG, Output, place, role_of
 
 RESULT, MARK = "adjudicated", "disputed region"
-MARK_COLOUR = "#FF00FF"
+MARK_COLOUR, RESULT_COLOUR = "#FF00FF", "#FF4040"
 # A region fills this part of the view; one of fewer pixels across is shown with so many around it.
 FILLED, SMALLEST_VIEW = 0.4, 24
 
@@ -153,10 +154,16 @@ class AdjudicationView:
 
     def _placed(self) -> Labels:
         annotations = self._session.annotations
-        output = Output("labels", RESULT, RESULT, self.adjudication.labels, {"opacity": 0.4})
+        lowest, highest = _foreground(self.adjudication.masks.values())
+        appearance: dict[str, Any] = {"opacity": 0.4}
+        if lowest == highest:
+            # napari's own colour of label 1 is a brown that dark images swallow.
+            colours = {None: "white", 0: "transparent", lowest: RESULT_COLOUR}
+            appearance["colormap"] = DirectLabelColormap(color_dict=colours, name=RESULT)
+        output = Output("labels", RESULT, RESULT, self.adjudication.labels, appearance)
         layer = place(self._viewer, output, annotations.sources, annotations.experts[0].grid.spatial)
         self._put_below_experts(layer)
-        layer.selected_label = _foreground(*self.adjudication.masks.values())
+        layer.selected_label = lowest
         self._viewer.layers.selection = {layer}
         return layer
 
@@ -241,10 +248,11 @@ def look_at(viewer: ViewerModel, world: np.ndarray, smallest: float) -> None:
     viewer.scene.camera.zoom = float(FILLED * (view / size).min())
 
 
-def _foreground(*masks: np.ndarray) -> int:
-    """Smallest label other than 0, to paint with; 1 where there is none."""
-    smallest = [int(mask[mask > 0].min()) for mask in masks if mask.any()]
-    return min(smallest, default=1)
+def _foreground(masks: Iterable[np.ndarray]) -> tuple[int, int]:
+    """Smallest and largest label other than 0; 1 where there is none."""
+    drawn = [mask for mask in masks if mask.any()]
+    lowest = min((int(mask[mask > 0].min()) for mask in drawn), default=1)
+    return lowest, max((int(mask.max()) for mask in drawn), default=1)
 
 
 def _corners(slices: Sequence[slice]) -> list[tuple[int, ...]]:
