@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterator
 
 from pydantic import BaseModel
 from typer.main import get_command
@@ -28,7 +29,9 @@ def _configuration(section: type[BaseModel], path: str) -> str:
             below.append(_configuration(kind, f"{path}.{name}".lstrip(".")))
             continue
         limits = ", ".join(str(limit) for limit in field.metadata)
-        rows.append(f"| `{name}` | {_type_name(kind)} | `{field.default!r}` | {limits} | {field.description} |")
+        rows.append(
+            f"| `{name}` | {_type_name(kind)} | `{field.default!r}` | {limits} | {field.description} |"
+        )
     head = f"## `[{path}]`\n\n{section.__doc__}\n\n| setting | type | default | limits | |\n|---|---|---|---|---|\n"
     return "\n\n".join([head + "\n".join(rows)] * bool(rows) + below)
 
@@ -40,8 +43,17 @@ def _type_name(kind: object) -> str:
 
 
 def _commands() -> str:
-    return "\n\n".join(
-        f"## `{name}`\n\n{command.help}\n\n| option | |\n|---|---|\n"
-        + "\n".join(f"| `{' '.join(option.opts)}` | {option.help or ''} |" for option in command.params)
-        for name, command in get_command(app).commands.items()
-    )
+    return "\n\n".join(_of_group(get_command(app), ""))
+
+
+def _of_group(group: object, path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _of_group(command, f"{path}{name} ")
+        else:
+            yield _of_command(f"{path}{name}", command)
+
+
+def _of_command(name: str, command: object) -> str:
+    rows = [f"| `{' '.join(option.opts)}` | {option.help or ''} |" for option in command.params]
+    return f"## `{name}`\n\n{command.help}\n\n| option | |\n|---|---|\n" + "\n".join(rows)

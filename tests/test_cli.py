@@ -23,7 +23,10 @@ def status(*arguments: object) -> int:
 def test_help_names_every_command() -> None:
     done = run("--help")
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("demo", "consensus", "check", "train", "predict"))
+    assert all(
+        name in done.stdout
+        for name in ("demo", "consensus", "agreement", "check", "train", "predict", "blind-kit", "import")
+    )
 
 
 def test_help_of_a_command_says_what_the_settings_say(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,3 +134,38 @@ def test_notes_are_told_once(folders: Path, tmp_path: Path) -> None:
     done = run("consensus", tmp_path / "experts", "--out", tmp_path / "out")
     assert done.returncode == 0
     assert done.stderr.count("expert1 has no mask of 1 images: 3.tif") == 1
+
+
+def test_a_blind_kit_goes_out_and_comes_back(folders: Path, tmp_path: Path, capsys) -> None:
+    kit, returned = tmp_path / "kit", tmp_path / "returned"
+    experts = ("--expert", "Ann", "--expert", "Bob", "--repeats", 1)
+    assert status("blind-kit", "make", "--images", folders / "images", "--out", kit, *experts) == 0
+    assert "2 packages" in capsys.readouterr().out
+    for expert in ("Ann", "Bob"):
+        for path in sorted((kit / expert).rglob("image_*.tif")):
+            target = returned / expert / "masks" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            image = tifffile.imread(path)
+            tifffile.imwrite(target, (image > image.mean()).astype("uint8"))
+    assert status("blind-kit", "read", kit, returned, "--out", tmp_path / "experts") == 0
+    assert "1.000" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "experts" / "Ann").iterdir()) == [
+        "1.tif",
+        "2.tif",
+        "3.tif",
+    ]
+
+
+def test_roi_sets_become_masks(folders: Path, tmp_path: Path) -> None:
+    import numpy as np
+    from roifile import ImagejRoi
+
+    (tmp_path / "rois" / "Ann").mkdir(parents=True)
+    square = np.array([[4, 5], [24, 5], [24, 15], [4, 15]])
+    ImagejRoi.frompoints(square).tofile(tmp_path / "rois" / "Ann" / "1.roi")
+    out = tmp_path / "experts"
+    assert status("import", "rois", tmp_path / "rois", "--images", folders / "images", "--out", out) == 0
+    mask = tifffile.imread(out / "Ann" / "1.tif")
+    assert mask.shape == (48, 64)
+    assert mask[10, 10] == 1
+    assert np.count_nonzero(mask) == 200

@@ -1,0 +1,77 @@
+"""What the commands share: options, settings, tables, notes and progress bars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .config import Configuration, Section
+from .errors import Problem
+from .progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from tqdm import tqdm
+
+
+def setting(section: type[Section], field: str, *names: str) -> Any:
+    """Make the option of a setting, with the help that the setting has."""
+    return typer.Option(*names, help=section.model_fields[field].description, show_default=False)
+
+
+Images = Annotated[Path, typer.Option(help="Folder of images; the name without extension is the ID.")]
+Masks = Annotated[Path, typer.Option(help="Folder of masks, named ID plus one suffix for all.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+ExpertsFolder = Annotated[Path, typer.Argument(help="Folder with one sub-folder of masks per expert.")]
+
+
+def settings_of(config: Path | None, section: str, **options: Any) -> Configuration:
+    """Read the file of settings and put the options given on the command line over it."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return Configuration.of(config).replace(section, **given)
+
+
+def tell_notes(notes: Iterable[Problem | str]) -> None:
+    """Print notes on stderr, a line each."""
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+
+
+def show(table: pd.DataFrame, title: str) -> None:
+    """Print a table with three decimals; what is not known is n/a."""
+    typer.echo(f"{title}\n{table.to_string(float_format='{:.3f}'.format, na_rep='n/a')}")
+
+
+class Bars:
+    """Progress bars on stderr, one for each task, each on its own line."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, tqdm[Any]] = {}
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw how far a task has come."""
+        bar = self._bars.get(progress.task) or self._open(progress)
+        if progress.done < bar.n:
+            bar.reset()
+        bar.total = progress.total
+        bar.set_postfix({name: f"{value:.3g}" for name, value in progress.values.items()}, refresh=False)
+        bar.update(progress.done - bar.n)
+
+    def _open(self, progress: Progress) -> tqdm[Any]:
+        from tqdm import tqdm
+
+        bar = tqdm(desc=progress.task, total=progress.total, file=sys.stderr, position=len(self._bars))
+        self._bars[progress.task] = bar
+        return bar
