@@ -32,7 +32,8 @@ def _configuration(section: type[BaseModel], path: str) -> str:
         rows.append(
             f"| `{name}` | {_type_name(kind)} | `{field.default!r}` | {limits} | {field.description} |"
         )
-    head = f"## `[{path}]`\n\n{section.__doc__}\n\n| setting | type | default | limits | |\n|---|---|---|---|---|\n"
+    head = f"## `[{path}]`\n\n{section.__doc__}\n\n| setting | type | default | limits | |\n"
+    head += "|---|---|---|---|---|\n"
     return "\n\n".join([head + "\n".join(rows)] * bool(rows) + below)
 
 
