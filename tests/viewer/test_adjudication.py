@@ -37,10 +37,11 @@ def _masks(shape=(60, 80)):
     return masks
 
 
-def _session(viewer, masks, min_size=1, **placed):
+def _session(viewer, masks, min_size=1, kind="auto", **placed):
     image = viewer.add_image(np.zeros(masks[0].shape), name="image", **placed)
     layers = [viewer.add_labels(mask, name=f"expert {number}", **placed) for number, mask in enumerate(masks)]
-    return start(take_annotations(layers, image, 2), Configuration(), min_size, ignore_progress)
+    config = Configuration.of({"data": {"mask_kind": kind}})
+    return start(take_annotations(layers, image, 2), config, min_size, ignore_progress)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_the_mask_in_the_making_lies_below_the_outlined_experts_ready_to_paint(v
 def test_several_classes_keep_the_colours_of_napari(viewer):
     masks = _masks() // 255
     masks[0, 50:52, 50:52] = 2
-    view = AdjudicationView(viewer, _session(viewer, masks))
+    view = AdjudicationView(viewer, _session(viewer, masks, kind="classes"))
     assert view.result.selected_label == 1
     assert view.result.colormap.name != RESULT
 
