@@ -73,9 +73,11 @@ class Patterns:
         table[self.code_of_row] = values
         painted = np.empty(self.codes.shape, dtype=values.dtype)
         flat, codes = painted.reshape(-1), self.codes.reshape(-1)
+        index = np.empty(_CHUNK, dtype=np.intp)
         for part in _chunks(flat.size):
+            code = _as_index(codes[part], index)
             # "clip" spares numpy a second buffer; no code lies outside the table.
-            table.take(codes[part], mode="clip", out=flat[part])
+            table.take(code, mode="clip", out=flat[part])
         return painted
 
     def recast(self, experts: Sequence[str], classes: Sequence[int]) -> Patterns:
@@ -242,23 +244,36 @@ def _code_group(
     n_codes = base ** len(flat)
     codes = np.empty(flat[0].size, dtype=np.min_scalar_type(n_codes - 1))
     for part in _chunks(codes.size):
-        code = codes[part]
-        code[...] = digit(flat[0][part])
-        for mask in flat[1:]:
-            np.multiply(code, base, out=code)
-            code += digit(mask[part])
+        codes[part] = _code_chunk([digit(mask[part]) for mask in flat], base)
     histogram = _histogram(codes, n_codes)
     rows = np.flatnonzero(histogram)
     return _Coded(codes, rows, _digits(rows, base, len(flat)), histogram[rows])
 
 
+def _code_chunk(digits: Sequence[NDArray[np.uint8]], base: int) -> NDArray[Any]:
+    """Write the experts' digits as one number, in the narrowest type that holds it, which is the fastest."""
+    code: NDArray[Any] = digits[0].copy()
+    for n_before, digit in enumerate(digits[1:], start=1):
+        code = code.astype(np.min_scalar_type(base ** (n_before + 1) - 1), copy=False)
+        np.multiply(code, base, out=code)
+        code += digit
+    return code
+
+
 def _histogram(codes: NDArray[Any], n_codes: int) -> NDArray[np.int64]:
     # Counting needs the codes as int64: in parts, but parts that are longer than the table that they add to.
     step = max(_CHUNK, 4 * n_codes)
-    histogram = np.zeros(n_codes, dtype=np.int64)
+    histogram, index = np.zeros(n_codes, dtype=np.int64), np.empty(min(step, codes.size), dtype=np.intp)
     for start in range(0, codes.size, step):
-        histogram += np.bincount(codes[start : start + step], minlength=n_codes)
+        histogram += np.bincount(_as_index(codes[start : start + step], index), minlength=n_codes)
     return histogram
+
+
+def _as_index(codes: NDArray[Any], buffer: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Copy codes into a buffer of the type that numpy indexes with, to spare it a new one each time."""
+    index = buffer[: codes.size]
+    np.copyto(index, codes)
+    return index
 
 
 def _digits(codes: NDArray[np.int64], base: int, n_experts: int) -> NDArray[np.uint8]:

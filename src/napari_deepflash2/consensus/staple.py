@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ def fit_staple(
     rounds = _Rounds(votes[rows], patterns.counts[rows].astype(np.float64), np.log(np.maximum(prior, _TINY)))
     performance, iterations, change = _iterate(rounds, start[order], max_iterations, tolerance)
     posteriors = np.empty((len(rows), len(prior)))
-    posteriors[rows] = rounds.expect(performance)[0]
+    posteriors[rows] = rounds.expect(performance).T
     return StapleFit(posteriors, performance[np.argsort(order)], iterations, change, change <= tolerance)
 
 
@@ -135,32 +136,41 @@ class _Rounds:
     counts: Float
     log_prior: Float
 
-    def expect(self, performance: Float) -> tuple[Float, Float]:
-        """Posteriors (U, L) and logarithm of the likelihood (U,) of each pattern."""
-        parts = [self._expect_block(part, performance) for part in _blocks(len(self.votes))]
-        posteriors, likelihoods = zip(*parts, strict=True)
-        return np.concatenate(posteriors), np.concatenate(likelihoods)
+    def expect(self, performance: Float) -> Float:
+        """Give the posteriors, shape (L, U)."""
+        parts = [self._expect_block(self._said(part), performance)[0] for part in _blocks(len(self.votes))]
+        return np.concatenate(parts, axis=1)
 
     def maximise(self, performance: Float) -> tuple[Float, float]:
         """Give the performance after one round, and the logarithm of the likelihood before it."""
         n_experts, n_classes, _ = performance.shape
-        said, likelihood = np.zeros((n_experts * n_classes, n_classes)), 0.0
+        joint, likelihood = np.zeros((n_classes, n_experts * n_classes)), 0.0
         for part in _blocks(len(self.votes)):
-            posteriors, logs = self._expect_block(part, performance)
-            counts = self.counts[part]
-            said += one_hot(self.votes[part], n_classes).T @ (posteriors * counts[:, None])
+            said, counts = self._said(part), self.counts[part]
+            posteriors, logs = self._expect_block(said, performance)
+            joint += (posteriors * counts) @ said
             likelihood += float(counts @ logs)
-        joint = said.reshape(performance.shape).transpose(0, 2, 1)
+        joint = joint.reshape(n_classes, n_experts, n_classes).transpose(1, 0, 2)
         return _rows_to_one(joint, otherwise=performance).round(_DECIMALS), likelihood
 
-    def _expect_block(self, part: slice, performance: Float) -> tuple[Float, Float]:
+    def _expect_block(self, said: Float, performance: Float) -> tuple[Float, Float]:
+        # Classes come first: numpy is slow at sums over a short last axis.
         n_classes = len(self.log_prior)
-        said = np.log(np.maximum(performance, _TINY)).transpose(0, 2, 1).reshape(-1, n_classes)
-        logs = one_hot(self.votes[part], n_classes) @ said + self.log_prior
-        best = logs.max(axis=1, keepdims=True)
+        chances = np.log(np.maximum(performance, _TINY)).transpose(1, 0, 2).reshape(n_classes, -1)
+        logs = chances @ said.T + self.log_prior[:, None]
+        best = logs.max(axis=0)
         shares = np.exp(logs - best)
-        total = shares.sum(axis=1, keepdims=True)
-        return shares / total, (best + np.log(total))[:, 0]
+        total = shares.sum(axis=0)
+        return shares / total, best + np.log(total)
+
+    def _said(self, part: slice) -> Float:
+        return (
+            self._only_block if len(self.votes) <= _BLOCK else one_hot(self.votes[part], len(self.log_prior))
+        )
+
+    @cached_property
+    def _only_block(self) -> Float:
+        return one_hot(self.votes, len(self.log_prior))
 
 
 def _iterate(
