@@ -21,7 +21,7 @@ from .predict import PredictionReport, predict_folder
 if TYPE_CHECKING:
     from ..ensemble import Ensemble
 
-SETTINGS = {"training": {"models": 2, "iterations": 150, "tile_size": 128, "batch_size": 4}}
+SETTINGS = {"training": {"models": 2, "iterations": 300, "tile_size": 128, "batch_size": 4}}
 TRAINING_FIELDS = 6
 _SUMMARY = "summary.txt"
 
