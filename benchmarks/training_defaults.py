@@ -5,7 +5,7 @@
 
 The first FOLDER holds `images` and `est_GT` with masks of the same names, as the cFOS set of Segebarth et al.
 (eLife 2020, doi 10.7554/eLife.59780) in multi_expert/cfos_wue1: 24 images of 1024 x 1024 pixels. Every third
-is trained on, the ones after those are predicted. One network a row, no validation, no test-time augmentation,
+is trained on, the ones after are predicted. One network a row, no validation, no test-time augmentation,
 one thread.
 
 The second holds `images` and instance `masks`, as dsb_fluo. Two models learn from every third of the first 18
