@@ -56,6 +56,13 @@ def test_experts_and_images_come_sorted(make):
     assert not found.notes
 
 
+def test_numbers_in_names_count_as_numbers(make):
+    names = ["img10.tif", "img2.tif"]
+    found = find_expert_masks(make(expert10=names, expert2=names, expert1=names))
+    assert found.experts == ("expert1", "expert2", "expert10")
+    assert list(found.masks) == ["img2.tif", "img10.tif"]
+
+
 def test_d9_missing_masks_are_noted(make, caplog):
     caplog.set_level("INFO", logger="napari_deepflash2")
     found = find_expert_masks(make(expert1=["a.tif", "b.tif", "c.tif"], expert2=["b.tif"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class ExpertFolder:
     Attributes
     ----------
     experts : tuple of str
-        Names of the sub-folders, sorted.
+        Names of the sub-folders, in natural order: expert2 before expert10.
     masks : dict of str to dict of str to Path
         For each image (file name of its mask at the first expert who has one), the mask of each expert who
         has one.
@@ -52,7 +53,7 @@ def find_expert_masks(folder: Path | str) -> ExpertFolder:
     Returns
     -------
     ExpertFolder
-        Sorted by expert and by image.
+        Experts and images in natural order, as napari stacks files.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def find_expert_masks(folder: Path | str) -> ExpertFolder:
         named like images or a consensus, an expert has two masks of one name, or a file is not regular.
     """
     folder = Path(folder)
-    experts = sub_folders(folder)
+    experts = sorted(sub_folders(folder), key=lambda expert: natural_key(expert.name))
     raise_if_any([*_no_experts(folder, experts), *_same_experts(experts), *_not_experts(experts)])
     listings = _listings(experts)
     masks = _by_image(listings)
@@ -70,6 +71,13 @@ def find_expert_masks(folder: Path | str) -> ExpertFolder:
     for note in notes:
         _log.info("%s", note)
     return ExpertFolder(tuple(listings), masks, tuple(notes))
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort names by the numbers in them: ``expert2`` before ``expert10``."""
+    # The text itself comes last, so that the order of "a1" and "a01" does not depend on the disk.
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [*parts, (-1, name)]
 
 
 def _no_experts(folder: Path, experts: Sequence[Path]) -> list[Problem]:
@@ -129,7 +137,7 @@ def _by_image(listings: dict[str, Folder]) -> dict[str, dict[str, Path]]:
         for path in listing.files:
             found[same_name_key(image_id(path))][expert] = path
     by_name = {next(iter(paths.values())).name: paths for paths in found.values()}
-    return dict(sorted(by_name.items()))
+    return dict(sorted(by_name.items(), key=lambda item: natural_key(item[0])))
 
 
 def _missing(masks: dict[str, dict[str, Path]], experts: list[str]) -> list[Problem]:
