@@ -14,6 +14,8 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 TAG = "napari-deepflash2"
+# Role of an expert's masks that we opened: annotations as any that the user opened, and no result.
+EXPERT = "expert"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def role_of(layer: Layer) -> str | None:
     """Tell what a layer of ours holds, such as ``"consensus"``; None for a layer of the user's."""
     tag = layer.metadata.get(TAG)
     return tag.get("role") if isinstance(tag, Mapping) else None
+
+
+def is_annotation(layer: Layer) -> bool:
+    """Whether a layer is the user's own or an expert's, and no result of ours."""
+    return role_of(layer) in (None, EXPERT)
 
 
 def find(viewer: ViewerModel, role: str, source: str) -> Layer | None:

@@ -12,7 +12,7 @@ from psygnal import Signal
 
 from ..config import Configuration
 from .pairs import Pair
-from .placing import role_of
+from .placing import is_annotation
 from .training import TrainingRun
 
 
@@ -48,7 +48,7 @@ class Session:
 
     def is_expert(self, layer: Labels) -> bool:
         """Whether a Labels layer counts as an expert's: as the user ticked it, else where it is visible."""
-        return self._ticked.get(str(layer.unique_id), bool(layer.visible) and role_of(layer) is None)
+        return self._ticked.get(str(layer.unique_id), bool(layer.visible) and is_annotation(layer))
 
     def tick(self, layer: Labels, ticked: bool) -> None:
         """Remember whether the user counts this layer as an expert's."""

@@ -66,6 +66,7 @@ class Adjudicate(Dock):
 
     def update_buttons(self) -> None:
         """Say what can be done now."""
+        self.experts.show_busy(self.is_busy)
         why_not = "Looking for disputed regions." if self.is_busy else self.experts.why_not(FEWEST_EXPERTS)
         for button in (self.start_button, self.resume_button):
             set_ready(button, why_not)
@@ -260,7 +261,7 @@ class Adjudicate(Dock):
         self.update_buttons()
 
     def _make_choosing_page(self) -> None:
-        self.experts = ExpertsPart(self.viewer, self.session)
+        self.experts = ExpertsPart(self)
         self.min_size = QSpinBox()
         self.min_size.setRange(1, 1_000_000)
         self.min_size.setSuffix(" pixels")

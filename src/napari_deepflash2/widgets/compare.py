@@ -28,7 +28,7 @@ class CompareAnnotations(Dock):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        self.experts = ExpertsPart(self.viewer, self.session)
+        self.experts = ExpertsPart(self)
         self.compare_button = make_button(
             "Compare", self.compare, "Measure how far the ticked experts agree, and where they do not."
         )
@@ -58,6 +58,7 @@ class CompareAnnotations(Dock):
 
     def update_buttons(self) -> None:
         """Say what can be done now."""
+        self.experts.show_busy(self.is_busy)
         busy = "Comparing." if self.is_busy else ""
         set_ready(self.compare_button, busy or self.experts.why_not(FEWEST_EXPERTS))
 

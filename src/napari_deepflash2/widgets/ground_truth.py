@@ -42,7 +42,7 @@ class EstimateGroundTruth(Dock):
         super().__init__(napari_viewer)
         self._last: tuple[Labels, Image | None] | None = None
         values = self.session.configuration.consensus
-        self.experts = ExpertsPart(self.viewer, self.session)
+        self.experts = ExpertsPart(self)
         self.method = SectionForm(ConsensusConfig, ["method", "min_votes"], values, {"method": list(METHODS)})
         self.hint = text_label("")
         self.more = SectionForm(ConsensusConfig, ADVANCED, values)
@@ -80,6 +80,7 @@ class EstimateGroundTruth(Dock):
 
     def update_buttons(self) -> None:
         """Say what can be done now."""
+        self.experts.show_busy(self.is_busy)
         busy = "Estimating." if self.is_busy else ""
         set_ready(self.estimate_button, busy or self.experts.why_not(1))
         set_ready(self.continue_button, busy or self._why_no_training())

@@ -14,7 +14,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from ..viewer.colours import expert_colour
-from ..viewer.placing import role_of
+from ..viewer.placing import is_annotation, role_of
 from ..viewer.session import Session
 
 MOST_EXPERTS_SHOWN = 7
@@ -82,9 +82,7 @@ class ExpertList(QListWidget):
         self.setFixedHeight(rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth() + 2)
 
     def _candidates(self) -> Sequence[Labels]:
-        return [
-            layer for layer in self._viewer.layers if isinstance(layer, Labels) and role_of(layer) is None
-        ]
+        return [layer for layer in self._viewer.layers if isinstance(layer, Labels) and is_annotation(layer)]
 
     def _remember(self, item: QListWidgetItem) -> None:
         layer = item.data(Qt.ItemDataRole.UserRole)
