@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_deepflash2.consensus import dice, estimate_consensus
 from napari_deepflash2.viewer.placing import role_of
@@ -52,6 +54,77 @@ def test_comparing_shows_maps_where_the_experts_are_and_a_table(qtbot, compare, 
     one, three = annotated.layers["expert 1"].data > 0, annotated.layers["expert 3"].data > 0
     assert cells.rows[0][2] == f"{dice(one, three):.3f}"
     assert "kappa" in compare.summary.text()
+
+
+def test_comparing_gives_the_consensus_that_a_later_estimate_updates(qtbot, compare, ground_truth, annotated):
+    _finish(qtbot, compare, compare.compare_button)
+    [consensus] = _layers(annotated, "consensus")
+    masks = {f"expert {number}": annotated.layers[f"expert {number}"].data for number in (1, 2, 3)}
+    np.testing.assert_array_equal(consensus.data, estimate_consensus(masks).labels)
+    ground_truth.method.method.value = "union"
+    _finish(qtbot, ground_truth, ground_truth.estimate_button)
+    assert _layers(annotated, "consensus") == [consensus]
+    np.testing.assert_array_equal(consensus.data, estimate_consensus(masks, method="union").labels)
+
+
+def test_comparing_is_by_staple_whatever_the_other_dock_is_set_to(qtbot, compare, annotated):
+    session_of(annotated).configure("consensus", {"method": "intersection", "max_iterations": 1})
+    _finish(qtbot, compare, compare.compare_button)
+    masks = {f"expert {number}": annotated.layers[f"expert {number}"].data for number in (1, 2, 3)}
+    expected = estimate_consensus(masks, max_iterations=1, require_convergence=False).labels
+    np.testing.assert_array_equal(_layers(annotated, "consensus")[0].data, expected)
+    assert session_of(annotated).configuration.consensus.method == "intersection"
+
+
+def test_the_pairwise_table_is_a_heat_map_and_the_other_is_plain(qtbot, compare):
+    _finish(qtbot, compare, compare.compare_button)
+    shades = compare.pairwise.contents.cells.shades
+    assert shades[0][0] == 1.0
+    assert f"{shades[0][2]:.3f}" == compare.pairwise.contents.cells.rows[0][2]
+    assert not compare.leave_one_out.contents.cells.shades
+    assert "No expert stands out." in compare.summary.text()
+
+
+@pytest.mark.parametrize(("axis", "images"), [("field", 3), ("z", 1)])
+def test_the_interval_is_over_the_images_of_a_stack_but_not_over_one_specimen(
+    qtbot, viewer, compare, annotated, axis, images
+):
+    experts = [annotated.layers[f"expert {number}"].data for number in (1, 2, 3)]
+    annotated.layers.clear()
+    for number, mask in enumerate(experts, start=1):
+        stack = np.stack([mask, np.roll(mask, number, 0), mask])
+        annotated.add_labels(stack, name=f"expert {number}", axis_labels=(axis, "y", "x"))
+    _finish(qtbot, compare, compare.compare_button)
+    columns = compare.leave_one_out.contents.cells.columns
+    assert ({"dice low", "dice high"} <= set(columns)) == (images > 1)
+    assert (f"over {images} images" in compare.others.text()) == (images > 1)
+
+
+def test_who_stands_out_is_named_in_words(qtbot, compare, annotated):
+    elsewhere = np.zeros((64, 64), np.uint8)
+    elsewhere[:6, :6] = 1
+    annotated.layers["expert 2"].data = elsewhere
+    _finish(qtbot, compare, compare.compare_button)
+    assert "expert 2 stands out" in compare.summary.text()
+
+
+def test_tables_and_figures_are_exported_to_the_chosen_folder(
+    qtbot, compare, annotated, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+    _finish(qtbot, compare, compare.compare_button)
+    for answer in ("", str(tmp_path / "report")):
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, answer=answer: answer)
+        compare.export_button.click()
+        qtbot.waitUntil(lambda: not compare.is_busy, timeout=SECONDS)
+    table = pd.read_csv(tmp_path / "report" / "pairwise_dice.csv", index_col=0)
+    assert f"{table.loc['expert 1', 'expert 3']:.3f}" == compare.pairwise.contents.cells.rows[0][2]
+    assert {".csv", ".xlsx", ".png", ".svg"} <= {path.suffix for path in (tmp_path / "report").iterdir()}
+    assert str(tmp_path / "report") in compare.message.text()
+    (tmp_path / "file").touch()
+    compare.export(tmp_path / "file")
+    qtbot.waitUntil(lambda: not compare.is_busy, timeout=SECONDS)
+    assert "cannot be written" in compare.message.text()
 
 
 def test_running_twice_leaves_as_many_layers(qtbot, compare, ground_truth, annotated):

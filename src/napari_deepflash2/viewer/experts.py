@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,15 @@ from ..config import Configuration
 from ..errors import InputError, Problem
 from ..progress import Progress, ProgressCallback
 from .colours import class_colormap
-from .grids import grid_of, require_same_grid
+from .grids import Grid, grid_of, require_same_grid
+from .pairs import ONE_SPECIMEN_AXES
 from .placing import Output, place
 from .reading import Snapshot, snapshot_labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..consensus import Agreement
 
 
 @dataclass(frozen=True)
@@ -37,37 +41,6 @@ class Annotations:
 
     experts: tuple[Snapshot, ...]
     sources: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How far the experts agree.
-
-    Attributes
-    ----------
-    annotations : Annotations
-        What was compared.
-    pairwise_dice, leave_one_out : DataFrame
-        Expert by expert; each expert against the consensus of the others.
-    fleiss_kappa, krippendorff_alpha : float or None
-        None where there is no variation.
-    outliers : tuple of str
-        Experts who stand out.
-    agreement_map, disagreement_map : array
-        Number of experts with the most voted label; entropy of the votes in [0, 1].
-    notes : tuple of Problem
-        How the masks were read, and what is worth knowing about them.
-    """
-
-    annotations: Annotations
-    pairwise_dice: pd.DataFrame
-    leave_one_out: pd.DataFrame
-    fleiss_kappa: float | None
-    krippendorff_alpha: float | None
-    outliers: tuple[str, ...]
-    agreement_map: NDArray[np.uint8]
-    disagreement_map: NDArray[np.float32]
-    notes: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
@@ -98,6 +71,38 @@ class Estimate:
     notes: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How far the experts agree, and what they see together.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        Their consensus by STAPLE.
+    agreement : Agreement
+        Its tables of pairs and of leave-one-out are made already.
+    disagreement_map : array
+        Entropy of the votes in [0, 1].
+    notes : tuple of Problem
+        How the masks were read, and what is worth knowing about them.
+    """
+
+    estimate: Estimate
+    agreement: Agreement
+    disagreement_map: NDArray[np.float32]
+    notes: tuple[Problem, ...]
+
+    @property
+    def pairwise_dice(self) -> pd.DataFrame:
+        """Expert by expert."""
+        return self.agreement.pairwise_dice
+
+    @property
+    def leave_one_out(self) -> pd.DataFrame:
+        """Each expert against the consensus of the others; the interval only where images allow."""
+        return self.agreement.leave_one_out.drop(columns="images").dropna(axis="columns", how="all")
+
+
 def take_annotations(layers: Sequence[Labels], image: Image | None, at_least: int = 1) -> Annotations:
     """Copy what the experts' layers hold now.
 
@@ -124,43 +129,57 @@ def take_annotations(layers: Sequence[Labels], image: Image | None, at_least: in
 
 
 def compare(annotations: Annotations, config: Configuration, progress: ProgressCallback) -> Comparison:
-    """Measure how far the experts agree; a job for a worker."""
-    from ..consensus import agreement_map, disagreement_map, measure_agreement
+    """Measure how far the experts agree, and fuse them by STAPLE; a job for a worker."""
+    from ..consensus import disagreement_map, measure_agreement_of_images
 
     masks, notes = read_masks(annotations, config)
-    progress(Progress("comparing", 1, 2))
-    found = measure_agreement(masks)
-    # Its tables are made when first asked for: here, and not on the main thread.
+    progress(Progress("consensus", 1, 3))
+    # Weights belong to the weighted vote; a comparison shall not fail because STAPLE creeps.
+    staple = config.replace("consensus", method="staple", weights=None, require_convergence=False)
+    estimated = _estimate(annotations, masks, notes, staple)
+    progress(Progress("comparing", 2, 3))
+    grid = annotations.experts[0].grid
+    first = _image_axes(grid)
+    found = measure_agreement_of_images(_by_image(masks, first), pixel_size=grid.spatial["scale"][first:])
+    # Tables are made when first asked for: here, and not on the main thread.
     comparison = Comparison(
-        annotations=annotations,
-        pairwise_dice=found.pairwise_dice,
-        leave_one_out=found.leave_one_out.drop(columns="images").dropna(axis="columns", how="all"),
-        fleiss_kappa=found.fleiss_kappa,
-        krippendorff_alpha=found.krippendorff_alpha,
-        outliers=found.outliers,
-        agreement_map=agreement_map(masks),
+        estimate=estimated,
+        agreement=found,
         disagreement_map=disagreement_map(masks),
-        notes=(*notes, *found.notes),
+        notes=tuple(dict.fromkeys((*estimated.notes, *found.notes))),
     )
-    progress(Progress("comparing", 2, 2))
+    _ = comparison.pairwise_dice, comparison.leave_one_out, found.fleiss_kappa, found.krippendorff_alpha
+    progress(Progress("comparing", 3, 3))
     return comparison
 
 
 def estimate(annotations: Annotations, config: Configuration, progress: ProgressCallback) -> Estimate:
     """Estimate the ground truth; a job for a worker."""
-    from ..consensus import agreement_map, estimate_consensus
-
     masks, notes = read_masks(annotations, config)
     progress(Progress("estimating", 1, 2))
-    consensus = estimate_consensus(masks, **config.consensus.model_dump())
-    return Estimate(
-        annotations=annotations,
-        labels=consensus.labels,
-        classes=consensus.classes,
-        experts=consensus.experts,
-        agreement_map=agreement_map(masks),
-        notes=(*notes, *consensus.notes),
-    )
+    return _estimate(annotations, masks, notes, config)
+
+
+def export(comparison: Comparison, folder: Path, progress: ProgressCallback) -> list[Path]:
+    """Write all tables and figures of a comparison; a job for a worker.
+
+    Raises
+    ------
+    InputError
+        Where the folder cannot be written to.
+    """
+    from ..consensus import save_agreement
+
+    progress(Progress("tables and figures", 0, 1))
+    try:
+        return save_agreement(comparison.agreement, folder)
+    except OSError as error:
+        raise InputError.one(
+            error.filename or folder,
+            f"cannot be written ({error.strerror})",
+            "Close it where it is open in another program, or choose another folder.",
+            "folder-not-writable",
+        ) from error
 
 
 def read_masks(
@@ -190,7 +209,7 @@ def read_masks(
 
 
 def show_comparison(viewer: ViewerModel, comparison: Comparison) -> list[Layer]:
-    """Place the agreement map and the disagreement map in the viewer."""
+    """Place the maps of agreement and disagreement and the consensus in the viewer; give all three."""
     disagreement = Output(
         "image",
         "disagreement",
@@ -198,8 +217,8 @@ def show_comparison(viewer: ViewerModel, comparison: Comparison) -> list[Layer]:
         comparison.disagreement_map,
         {"colormap": "magma", "contrast_limits": (0, 1), "blending": "additive"},
     )
-    agreement = _agreement_output(comparison.agreement_map, len(comparison.annotations.experts))
-    return [_place(viewer, output, comparison.annotations) for output in (agreement, disagreement)]
+    below = show_estimate(viewer, comparison.estimate)
+    return [*below, _place(viewer, disagreement, comparison.estimate.annotations)]
 
 
 def show_estimate(viewer: ViewerModel, result: Estimate) -> tuple[Layer, Layer]:
@@ -209,6 +228,50 @@ def show_estimate(viewer: ViewerModel, result: Estimate) -> tuple[Layer, Layer]:
     consensus = Output("labels", "consensus", "consensus", result.labels, appearance)
     below = _place(viewer, agreement, result.annotations)
     return _place(viewer, consensus, result.annotations), below
+
+
+def image_of(viewer: ViewerModel, annotations: Annotations) -> Image | None:
+    """Find the image that the experts annotated, where one was chosen and is still there."""
+    sources = set(annotations.sources)
+    images = (layer for layer in viewer.layers if isinstance(layer, Image))
+    return next((layer for layer in images if str(layer.unique_id) in sources), None)
+
+
+def _estimate(
+    annotations: Annotations,
+    masks: Mapping[str, NDArray[np.integer]],
+    notes: Sequence[Problem],
+    config: Configuration,
+) -> Estimate:
+    from ..consensus import agreement_map, estimate_consensus
+
+    consensus = estimate_consensus(masks, **config.consensus.model_dump())
+    return Estimate(
+        annotations=annotations,
+        labels=consensus.labels,
+        classes=consensus.classes,
+        experts=consensus.experts,
+        agreement_map=agreement_map(masks),
+        notes=(*notes, *consensus.notes),
+    )
+
+
+def _image_axes(grid: Grid) -> int:
+    """Count the leading axes along which there are images, and not planes of one specimen."""
+    labels = grid.spatial["axis_labels"][:-2]
+    return next(
+        (axis for axis, label in enumerate(labels) if label.lower() in ONE_SPECIMEN_AXES), len(labels)
+    )
+
+
+def _by_image(
+    masks: Mapping[str, NDArray[np.integer]], image_axes: int
+) -> dict[str, dict[str, NDArray[np.integer]]]:
+    shape = next(iter(masks.values())).shape[:image_axes]
+    return {
+        f"image {', '.join(map(str, index))}".strip(): {name: mask[index] for name, mask in masks.items()}
+        for index in np.ndindex(shape)
+    }
 
 
 def _agreement_output(data: NDArray[np.uint8], experts: int) -> Output:

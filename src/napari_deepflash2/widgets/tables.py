@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableView
 
 if TYPE_CHECKING:
@@ -14,15 +15,27 @@ if TYPE_CHECKING:
 
 UNKNOWN = "–"
 MOST_ROWS_SHOWN = 8
+HEAT_COLORMAP = "viridis"
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Texts of a table: headers of rows and columns, and what is between them."""
+    """Texts of a table: headers of rows and columns, and what is between them.
+
+    Attributes
+    ----------
+    columns, index : tuple of str
+        Headers.
+    rows : tuple of tuple of str
+        Texts.
+    shades : tuple of tuple of (float or None)
+        Values in [0, 1] that colour the cells as a heat map; none leave the table plain.
+    """
 
     columns: tuple[str, ...] = ()
     index: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    shades: tuple[tuple[float | None, ...], ...] = ()
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Cells:
@@ -34,12 +47,46 @@ class Cells:
             tuple(tuple(text_of(value) for value in row) for row in known.itertuples(index=False)),
         )
 
+    @classmethod
+    def heat_map(cls, frame: pd.DataFrame) -> Cells:
+        """Take a matrix of values in [0, 1], each coloured by what it is."""
+        known = frame.astype(object).where(frame.notna(), None)
+        shades = tuple(tuple(row) for row in known.itertuples(index=False))
+        return replace(cls.of(frame), shades=shades)
+
 
 def text_of(value: Any) -> str:
     """Write a cell as text."""
     if value is None:
         return UNKNOWN
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def heat_colour(value: float) -> QColor:
+    """Colour of a value in [0, 1]: perceptually even, dark to bright, the same in every theme."""
+    from napari.utils.colormaps import ensure_colormap
+
+    return QColor.fromRgbF(*(float(part) for part in ensure_colormap(HEAT_COLORMAP).map(value)[0]))
+
+
+def colour_on(background: QColor) -> QColor:
+    """Black or white, whichever is told better from the background."""
+    light = luminance(background)
+    # Equal contrast by WCAG 2: (1 + 0.05) / (light + 0.05) to white, (light + 0.05) / 0.05 to black.
+    return QColor("black" if (light + 0.05) ** 2 > 1.05 * 0.05 else "white")
+
+
+def luminance(colour: QColor) -> float:
+    """Relative luminance in [0, 1] as WCAG 2 defines it."""
+    parts = (colour.redF(), colour.greenF(), colour.blueF())
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+HEAT_ROLES: dict[int, Callable[[float], QColor]] = {
+    Qt.ItemDataRole.BackgroundRole: heat_colour,
+    Qt.ItemDataRole.ForegroundRole: lambda value: colour_on(heat_colour(value)),
+}
 
 
 class CellsModel(QAbstractTableModel):
@@ -67,6 +114,9 @@ class CellsModel(QAbstractTableModel):
         """Qt asks for a cell."""
         if role == Qt.ItemDataRole.DisplayRole:
             return self.cells.rows[index.row()][index.column()]
+        if self.cells.shades and role in HEAT_ROLES:
+            shade = self.cells.shades[index.row()][index.column()]
+            return None if shade is None else QBrush(HEAT_ROLES[role](shade))
         return None
 
     def headerData(
@@ -95,6 +145,9 @@ class Table(QTableView):
 
     def show_cells(self, cells: Cells) -> None:
         """Show these texts."""
+        # The colour of a selection would hide that of the value.
+        mode = QAbstractItemView.SelectionMode
+        self.setSelectionMode(mode.NoSelection if cells.shades else mode.ExtendedSelection)
         self.contents.show(cells)
         rows = min(max(len(cells.rows), 1), MOST_ROWS_SHOWN)
         header, side = self.horizontalHeader(), self.verticalHeader()
