@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_deepflash2.viewer.adjudication import MARK
 from napari_deepflash2.viewer.placing import role_of
+from napari_deepflash2.viewer.session import session_of
 from napari_deepflash2.widgets.adjudicate import Adjudicate
 
 SECONDS = 60_000
@@ -118,6 +119,31 @@ def test_finishing_writes_the_log_and_leaves_the_mask(qtbot, dock, annotated, an
     assert "other 1 keep the consensus" in dock.message.text()
     assert not annotated.keymap
     assert not dock.choosing.isHidden()
+
+
+def test_continue_to_training_makes_image_and_adjudicated_mask_a_pair(qtbot, dock, annotated, tmp_path):
+    dock.experts.image_box.value = annotated.layers["cells"]
+    _started(qtbot, dock)
+    assert dock.continue_button.isHidden()
+    mask = dock.view.result
+    dock.finish(tmp_path / "log.csv")
+    assert not dock.continue_button.isHidden()
+    dock.continue_button.click()
+    [pair] = session_of(annotated).pairs
+    assert (pair.image, pair.labels) == (annotated.layers["cells"], mask)
+    annotated.layers.remove(mask)
+    dock.update_buttons()
+    assert "no longer there" in dock.continue_button.toolTip()
+    _started(qtbot, dock)
+    assert dock.continue_button.isHidden()
+
+
+def test_training_needs_the_image(qtbot, dock, annotated, tmp_path):
+    dock.experts.image_box.value = None
+    _started(qtbot, dock)
+    dock.finish(tmp_path / "log.csv")
+    assert not dock.continue_button.isEnabled()
+    assert "Choose the image" in dock.continue_button.toolTip()
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(qtbot, dock, tmp_path):

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from ..config import Configuration
@@ -18,7 +18,7 @@ from ..consensus.adjudication import Adjudication
 from ..errors import Problem
 from ..progress import Progress, ProgressCallback
 from .colours import outline_experts
-from .experts import Annotations, read_masks
+from .experts import Annotations, image_of, read_masks
 from .placing import TAG, Output, place, role_of
 
 RESULT, MARK = "adjudicated", "disputed region"
@@ -112,6 +112,11 @@ class AdjudicationView:
         self.result = self._found() or self._placed()
         self.mark: Labels | None = next((one for one in viewer.layers if role_of(one) == MARK), None)
         self.show_current()
+
+    @property
+    def image(self) -> Image | None:
+        """The image that the experts annotated, where one was chosen and is still there."""
+        return image_of(self._viewer, self._session.annotations)
 
     def show_current(self) -> None:
         """Bring the layers in step, mark the current region and bring it into view at a fitting size."""

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..viewer.adjudication import AdjudicationView, Session, open_session, resume, start
 from ..viewer.experts import take_annotations
 from ..viewer.key_ring import KeyRing
+from .continuing import ContinueButton
 from .deciding import MOST_EXPERT_KEYS, Action, DecidingPage
 from .dock import Dock, make_button, make_row, set_ready
 from .experts import ExpertsPart
@@ -46,7 +47,10 @@ class Adjudicate(Dock):
         self._make_choosing_page()
         self.deciding = DecidingPage(self._fixed_actions())
         self.deciding.table.chosen.connect(lambda row: self.go(lambda adjudication: adjudication.go_to(row)))
-        for widget in (self.choosing, self.progress, self.deciding, self.message):
+        self.continue_button = ContinueButton(self, "Finish an adjudication first.", "adjudicate again")
+        self.continue_button.setVisible(False)
+        widgets = (self.choosing, self.progress, self.deciding, self.message, self.continue_button)
+        for widget in widgets:
             self.page.addWidget(widget)
         ignore_wheel(self)
         going_on = open_session(self.viewer)
@@ -70,6 +74,7 @@ class Adjudicate(Dock):
         why_not = "Looking for disputed regions." if self.is_busy else self.experts.why_not(FEWEST_EXPERTS)
         for button in (self.start_button, self.resume_button):
             set_ready(button, why_not)
+        self.continue_button.refresh()
 
     def start(self) -> None:
         """Look for what the ticked experts dispute."""
@@ -95,6 +100,7 @@ class Adjudicate(Dock):
         self.deciding.show_experts(session.adjudication.experts, partial(self.decide, "expert"))
         self.deciding.table.contents.show(session.adjudication)
         self.choosing.setVisible(False)
+        self.continue_button.setVisible(False)
         self.deciding.setVisible(True)
         self._take_keys()
         self.say("\n".join(str(note) for note in session.notes))
@@ -158,10 +164,13 @@ class Adjudicate(Dock):
             return
         left = len(adjudication.disputes) - adjudication.n_decided
         rest = f" The other {left} keep the consensus." if left else ""
-        layer = self.view.result.name
+        mask = self.view.result
         self.say(
-            f'{adjudication.progress} regions decided.{rest} The mask is the layer "{layer}", the log {log}.'
+            f"{adjudication.progress} regions decided.{rest} "
+            f'The mask is the layer "{mask.name}", the log {log}.'
         )
+        self.continue_button.offer(mask, self.view.image)
+        self.continue_button.setVisible(True)
         self._end()
 
     def _look_for(self, job_of: Callable[..., Any], session_file: Path | None = None) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from functools import partial
 
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image
 from superqt import QCollapsible
 
 from ..config import Configuration, ConsensusConfig
 from ..errors import InputError
 from ..viewer.experts import Estimate, estimate, show_estimate, take_annotations
-from ..viewer.pairs import make_pair
+from .continuing import ContinueButton
 from .dock import Dock, make_button, make_group, notes_text, set_ready, text_label
 from .experts import ExpertsPart
 from .forms import SectionForm
-from .opening import open_dock
 from .tables import Cells, Table
 
 # The weighted vote needs a weight for each expert, which this dock has no place for.
@@ -40,7 +39,6 @@ class EstimateGroundTruth(Dock):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        self._last: tuple[Labels, Image | None] | None = None
         values = self.session.configuration.consensus
         self.experts = ExpertsPart(self)
         self.method = SectionForm(ConsensusConfig, ["method", "min_votes"], values, {"method": list(METHODS)})
@@ -52,11 +50,7 @@ class EstimateGroundTruth(Dock):
             "Estimate", self.estimate, "Estimate the ground truth from the ticked experts."
         )
         self.table = Table()
-        self.continue_button = make_button(
-            "Continue to training",
-            self.continue_to_training,
-            "Open the training dock with the image and this consensus as its mask.",
-        )
+        self.continue_button = ContinueButton(self, "Estimate the ground truth first.", "estimate again")
         self.result = make_group("Experts against the consensus", [self.table, self.continue_button])
         self.result.setVisible(False)
         for widget in (
@@ -83,7 +77,7 @@ class EstimateGroundTruth(Dock):
         self.experts.show_busy(self.is_busy)
         busy = "Estimating." if self.is_busy else ""
         set_ready(self.estimate_button, busy or self.experts.why_not(1))
-        set_ready(self.continue_button, busy or self._why_no_training())
+        self.continue_button.refresh(busy)
 
     def estimate(self) -> None:
         """Start the estimation."""
@@ -100,22 +94,9 @@ class EstimateGroundTruth(Dock):
         self.session.configure("data", self.experts.meaning.values())
         return self.session.configure("consensus", self.method.values() | self.more.values())
 
-    def continue_to_training(self) -> None:
-        """Make image and consensus a training pair and open the training dock."""
-        labels, image = self._last or (None, None)
-        if labels is None or image is None:
-            return
-        try:
-            pair = make_pair(image, labels, 0 if image.ndim > labels.ndim else None)
-        except InputError as error:
-            self.refuse(error)
-            return
-        self.session.add_pairs([pair])
-        open_dock(self.viewer, "Train ensemble")
-
     def _show(self, image: Image | None, result: Estimate) -> None:
         consensus, _ = show_estimate(self.viewer, result)
-        self._last = consensus, image
+        self.continue_button.offer(consensus, image)
         self.table.show_cells(Cells.of(result.experts))
         self.result.setVisible(True)
         self.say(notes_text(result.notes))
@@ -124,12 +105,3 @@ class EstimateGroundTruth(Dock):
     def _method_chosen(self, method: str) -> None:
         self.hint.setText(METHODS[method])
         self.method.min_votes.visible = method == "at_least"
-
-    def _why_no_training(self) -> str:
-        if self._last is None:
-            return "Estimate the ground truth first."
-        labels, image = self._last
-        if image is None:
-            return "Choose the image that the experts annotated, and estimate again."
-        gone = [layer.name for layer in (labels, image) if layer not in self.viewer.layers]
-        return f'The layer "{gone[0]}" is no longer there; estimate again.' if gone else ""
