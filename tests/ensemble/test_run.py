@@ -68,6 +68,13 @@ def test_a_held_folder_is_alive_and_refused_with_its_owner(tmp_path: Path) -> No
     RunLock(tmp_path).acquire()
 
 
+def test_nobody_owns_what_lies_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "ensemble"):
+        assert RunFolder(path).owner() is None
+        assert not RunFolder(path).is_alive()
+
+
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text(_owner(pid=_dead_pid()))
     assert not RunFolder(tmp_path).is_alive()

@@ -168,10 +168,12 @@ def test_data_that_training_refuses_come_back_as_its_message(tmp_path):
     assert "foreground" in state.message
 
 
-def test_a_folder_that_cannot_be_made_is_refused(taken, tmp_path):
+@pytest.mark.parametrize("where", ["file", "file/ensemble"])
+def test_a_folder_that_cannot_be_made_is_refused(taken, tmp_path, where):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=r"cannot be made.*is a file"):
-        start(taken, tmp_path / "file" / "ensemble", _config(2), ignore_progress)
+    with pytest.raises(InputError, match=r"cannot be written.*not a file"):
+        start(taken, tmp_path / where, _config(2), ignore_progress)
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
 def test_a_disk_that_refuses_is_named(taken, tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ class RunFolder:
         """Who holds the folder: ``pid``, ``host``, ``started``, or None where nobody does."""
         try:
             owner: Event = json.loads((self.path / LOCK).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError):
             return {}

@@ -171,7 +171,7 @@ def start(data: TakenData, folder: Path, config: Configuration, progress: Progre
         raise InputError.one(
             folder,
             f"cannot be written ({error.strerror})",
-            "Choose a folder that you may write to, on a disk with room.",
+            "Choose a folder that you may write to, not a file, on a disk with room.",
             "folder-not-writable",
         ) from error
     return _launch(folder, [])
@@ -206,14 +206,9 @@ def can_resume(folder: Path) -> bool:
 
 def refuse_used(folder: Path) -> None:
     """Refuse an output folder that is in use or holds something; an `InputError` says what to do."""
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not nearest.is_dir():
-        raise InputError.one(
-            folder, f"cannot be made: {nearest} is a file", "Choose another folder.", "folder-not-writable"
-        )
     if RunFolder(folder).is_alive():
         raise _in_use(folder)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         raise InputError.one(
             folder,
             "is not empty",
