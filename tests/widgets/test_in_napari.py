@@ -12,7 +12,14 @@ from napari_deepflash2.viewer.placing import role_of
 from napari_deepflash2.viewer.session import session_of
 
 PLUGIN = "napari-deepflash2"
-DOCKS = ("Compare annotations", "Estimate ground truth", "Train ensemble", "Predict")
+DOCKS = (
+    "Compare annotations",
+    "Estimate ground truth",
+    "Adjudicate",
+    "Compare two Labels layers",
+    "Train ensemble",
+    "Predict",
+)
 SECONDS = 300_000
 
 
