@@ -217,8 +217,9 @@ def show_comparison(viewer: ViewerModel, comparison: Comparison) -> list[Layer]:
         comparison.disagreement_map,
         {"colormap": "magma", "contrast_limits": (0, 1), "blending": "additive"},
     )
-    below = show_estimate(viewer, comparison.estimate)
-    return [*below, _place(viewer, disagreement, comparison.estimate.annotations)]
+    # Below the consensus, whose pixels would else all look disputed.
+    below = _place(viewer, disagreement, comparison.estimate.annotations)
+    return [below, *show_estimate(viewer, comparison.estimate)]
 
 
 def show_estimate(viewer: ViewerModel, result: Estimate) -> tuple[Layer, Layer]:

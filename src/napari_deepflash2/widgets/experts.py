@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..viewer.colours import outline_experts
 from ..viewer.expert_folder import ExpertsFound, read_experts, show_experts
 from ..viewer.grids import grid_of
-from .dock import Dock, make_button, make_group, make_row, notes_text, set_ready
+from .dock import Dock, make_button, make_group, notes_text, set_ready
 from .forms import SectionForm, keep_tame
 from .pickers import ExpertList, image_picker
 
@@ -59,7 +59,7 @@ class ExpertsPart(QWidget):
         layout.addWidget(
             make_group(
                 "Annotations",
-                [self.list, make_row([self.folder_button, self.outline]), self.meaning.native],
+                [self.list, self.folder_button, self.outline, self.meaning.native],
             )
         )
         keep_tame(self)

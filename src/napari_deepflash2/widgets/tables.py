@@ -114,6 +114,8 @@ class CellsModel(QAbstractTableModel):
         """Qt asks for a cell."""
         if role == Qt.ItemDataRole.DisplayRole:
             return self.cells.rows[index.row()][index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignCenter
         if self.cells.shades and role in HEAT_ROLES:
             shade = self.cells.shades[index.row()][index.column()]
             return None if shade is None else QBrush(HEAT_ROLES[role](shade))
