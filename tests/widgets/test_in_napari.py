@@ -72,6 +72,8 @@ def test_the_whole_work_by_buttons(viewer, qtbot, tmp_path):
 
     compare = _open(viewer, "Compare annotations")
     _press(qtbot, compare, compare.compare_button)
+    compare.adjudicate_button.click()
+    assert f"Adjudicate ({PLUGIN})" in viewer.window.dock_widgets
     truth = _open(viewer, "Estimate ground truth")
     truth.experts.image_box.value = image
     _press(qtbot, truth, truth.estimate_button)
