@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -184,6 +185,9 @@ def main(arguments: list[str] | None = None) -> None:
     The exit status is 0 when done, 2 for input that a user can mend (said on stderr, one line for each
     problem), 130 when stopped, and 1 for a bug, which shows its traceback.
     """
+    # Threads that wait by spinning take the processor from each other, and from a viewer beside them: on a
+    # busy machine a training took five times as long. Has to be set before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app(arguments)
     except InputError as error:
