@@ -14,6 +14,7 @@ DOCKS = (
     "Compare annotations",
     "Adjudicate",
     "Compare two Labels layers",
+    "Blind annotation kit",
     "Estimate ground truth",
     "Train ensemble",
     "Predict",

@@ -17,6 +17,7 @@ DOCKS = (
     "Estimate ground truth",
     "Adjudicate",
     "Compare two Labels layers",
+    "Blind annotation kit",
     "Train ensemble",
     "Predict",
 )
