@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .files import written_aside
 
@@ -23,7 +23,10 @@ def write_csv(table: pd.DataFrame, path: Path | str) -> None:
 
 
 def inert(table: pd.DataFrame) -> pd.DataFrame:
-    """Copy of a table in which no text starts a formula: such texts get a leading apostrophe."""
-    return table.map(
-        lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
-    )
+    """Copy of a table in which no text, headers included, starts a formula: such texts get an apostrophe."""
+    return table.map(without_formula).rename(index=without_formula, columns=without_formula)
+
+
+def without_formula(cell: Any) -> Any:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; leave all else."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

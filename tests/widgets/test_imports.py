@@ -23,6 +23,9 @@ print(*sorted(({heavy!r} & set(sys.modules)) - before))
         ("ground_truth", "EstimateGroundTruth"),
         ("train", "TrainEnsemble"),
         ("predict", "Predict"),
+        ("adjudicate", "Adjudicate"),
+        ("compare_two", "CompareTwo"),
+        ("blind_kit", "BlindAnnotation"),
     ],
 )
 def test_opening_a_dock_loads_nothing_heavy(module, name):

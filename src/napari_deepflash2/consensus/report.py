@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..files import written_aside
+from ..tables import inert
 from .agreement import Agreement
 from .chance import kappa_in_words
 
@@ -69,7 +70,7 @@ def save_tables(tables: Mapping[str, pd.DataFrame], folder: Path | str) -> list[
     """
     import pandas as pd
 
-    safe = {name: _inert(table) for name, table in tables.items()}
+    safe = {name: inert(table) for name, table in tables.items()}
     paths = []
     for name, table in safe.items():
         paths.append(Path(folder) / f"{name}.csv")
@@ -216,19 +217,6 @@ def _notes(agreement: Agreement) -> pd.DataFrame:
 
     return pd.DataFrame(
         [vars(note) for note in agreement.notes], columns=["where", "found", "remedy", "code"]
-    )
-
-
-def _inert(table: pd.DataFrame) -> pd.DataFrame:
-    safe = table.rename(index=_without_formula, columns=_without_formula)
-    return safe.apply(lambda column: column.map(_without_formula) if column.dtype.kind in "OU" else column)
-
-
-def _without_formula(value: Any) -> Any:
-    return (
-        f"'{value}"
-        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        else value
     )
 
 
