@@ -22,7 +22,9 @@ def test_configuration_and_errors_load_nothing_heavy() -> None:
     assert loaded_after("import napari_deepflash2 as d; d.Configuration(); d.InputError") == set()
 
 
-@pytest.mark.parametrize("room", ["consensus", "data", "ensemble", "exchange", "jobs", "prediction", "sample_data"])
+@pytest.mark.parametrize(
+    "room", ["consensus", "data", "ensemble", "exchange", "jobs", "prediction", "sample_data"]
+)
 def test_the_science_loads_neither_napari_nor_qt(room: str) -> None:
     code = (
         "import importlib, pkgutil; "
