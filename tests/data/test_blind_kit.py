@@ -16,7 +16,7 @@ from napari_deepflash2 import InputError
 from napari_deepflash2.data import find_expert_masks, read_image
 from napari_deepflash2.data.blind_key import read_key
 from napari_deepflash2.data.blind_kit import BlindKit, make_blind_kit, read_back
-from napari_deepflash2.data.experts import _NOT_EXPERTS
+from napari_deepflash2.data.experts import NOT_EXPERTS
 
 EXPERTS = ("Ann", "Bob B", "Çem")
 SHAPE = (12, 16)
@@ -125,11 +125,11 @@ def test_impossible_repeats_are_refused(images: Path, tmp_path: Path, repeats: f
 
 
 def test_every_bad_name_is_refused_at_once_and_nothing_written(images: Path, tmp_path: Path) -> None:
-    bad = ["../evil", "a/b", "", " x", ".hidden", "NUL", "x" * 101, "ann", "ANN", *_NOT_EXPERTS]
+    bad = ["../evil", "a/b", "", " x", ".hidden", "NUL", "x" * 101, "ann", "ANN", *NOT_EXPERTS]
     with pytest.raises(InputError) as caught:
         make_blind_kit(images, tmp_path / "kit", bad)
     codes = [problem.code for problem in caught.value.problems]
-    assert codes.count("bad-name") == 7 + len(_NOT_EXPERTS)
+    assert codes.count("bad-name") == 7 + len(NOT_EXPERTS)
     assert codes.count("same-expert") == 1
     with pytest.raises(InputError, match="no expert"):
         make_blind_kit(images, tmp_path / "kit", [])

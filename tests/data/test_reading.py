@@ -26,11 +26,6 @@ def refusal(call, *args, **kwargs):
     return caught.value
 
 
-@pytest.fixture
-def pixels():
-    return np.random.default_rng(0).integers(0, 200, (20, 30)).astype(np.uint8)
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
 def test_b15_not_finite_pixels_are_counted_and_placed(tmp_path, bad):
     stored = np.ones((20, 30))

@@ -27,11 +27,6 @@ def refusal(call, *args, **kwargs):
     return caught.value
 
 
-@pytest.fixture
-def pixels():
-    return np.random.default_rng(0).integers(0, 200, (20, 30)).astype(np.uint8)
-
-
 @pytest.mark.parametrize("read", [read_image, read_labels])
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jpg", "a.bmp"])
 @pytest.mark.parametrize("content", [b"", b"this is no image\n" * 20, b"II*\0", b"\x89PNG\r\n\x1a\n"])

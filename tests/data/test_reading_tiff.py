@@ -23,11 +23,6 @@ def refusal(call, *args, **kwargs):
     return caught.value
 
 
-@pytest.fixture
-def pixels():
-    return np.random.default_rng(0).integers(0, 200, (20, 30)).astype(np.uint8)
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:tifffile")
 @pytest.mark.parametrize(
     ("axes", "shape", "options", "expected_axes", "expected_shape"),

@@ -18,7 +18,7 @@ from ..errors import InputError, Problem, raise_if_any
 from ..progress import Progress, ProgressCallback, ignore_progress
 from .blind_key import IMAGES, KEY_NAME, MASKS, BlindKey, KitImage, Showing, pixels_sha256
 from .blind_return import BlindReport, read_back
-from .experts import _NOT_EXPERTS
+from .experts import NOT_EXPERTS
 from .folders import same_name_key
 from .new_folder import built_aside, new_folder_problems
 from .pairing import duplicate_names
@@ -169,7 +169,7 @@ def _name_problems(experts: Sequence[str]) -> list[Problem]:
     seen: dict[str, str] = {}
     for expert in experts:
         key = " ".join(same_name_key(expert).split())
-        if not key or _NOT_A_NAME.search(expert) or key in _NOT_EXPERTS or len(expert) > 100:
+        if not key or _NOT_A_NAME.search(expert) or key in NOT_EXPERTS or len(expert) > 100:
             remedy = "Use letters, digits, spaces inside, '-' and '_', and no name of a common folder."
             problems.append(
                 Problem(f"expert {expert!r}", "cannot be the name of a folder", remedy, "bad-name")

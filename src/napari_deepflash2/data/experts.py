@@ -16,7 +16,7 @@ from .pairing import duplicate_names
 _log = logging.getLogger(__name__)
 
 # Names of folders that lie beside the experts' in published sets and are none of them.
-_NOT_EXPERTS = {"images", "image", "raw", "est_gt", "gt", "groundtruth", "ground_truth", "consensus"}
+NOT_EXPERTS = {"images", "image", "raw", "est_gt", "gt", "groundtruth", "ground_truth", "consensus"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _not_experts(experts: Sequence[Path]) -> list[Problem]:
             "not-an-expert",
         )
         for expert in experts
-        if same_name_key(expert.name) in _NOT_EXPERTS
+        if same_name_key(expert.name) in NOT_EXPERTS
     ]
 
 
