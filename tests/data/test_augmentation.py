@@ -16,7 +16,8 @@ def _only(**settings: object) -> AugmentationConfig:
 def _batch(size: int, n: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     labels = ((y // 9 + x // 9) % 3).to(torch.uint8)
-    return labels.float().expand(n, 1, size, size).clone(), labels.expand(n, size, size).clone()
+    maps = labels.expand(n, 1, size, size).clone()
+    return maps.float(), maps
 
 
 def _augment(config: AugmentationConfig, size: int = 64, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -28,7 +29,7 @@ def test_nothing_to_vary_leaves_the_tiles_as_they_are() -> None:
     images, labels = _augment(NOTHING)
     expected_images, expected_labels = _batch(64)
     assert torch.allclose(images, expected_images, atol=1e-5)
-    assert torch.equal(labels, expected_labels.long())
+    assert torch.equal(labels, expected_labels)
 
 
 def test_flips_permute_pixels_and_all_four_occur() -> None:
@@ -36,7 +37,7 @@ def test_flips_permute_pixels_and_all_four_occur() -> None:
     flipped, flipped_labels = augment(images, labels, 64, _only(flip=True), np.random.default_rng(1))
     views = [(), (1,), (2,), (1, 2)]
     found = [
-        next(i for i, dims in enumerate(views) if torch.equal(one, labels[:1].flip(dims)[0].long()))
+        next(i for i, dims in enumerate(views) if torch.equal(one, labels[0].flip(dims)))
         for one in flipped_labels
     ]
     assert set(found) == {0, 1, 2, 3}
@@ -49,10 +50,11 @@ def test_image_and_mask_move_together_and_no_class_appears(config: AugmentationC
     config = config.model_copy(update={"gamma": (1, 1), "brightness": 0, "contrast": 0})
     images, labels = _augment(config, size=128)
     assert images.shape == (8, 1, 128, 128)
-    assert labels.shape == (8, 128, 128)
+    assert labels.shape == (8, 1, 128, 128)
+    assert labels.dtype == torch.uint8
     assert set(labels.unique().tolist()) <= {0, 1, 2}
     # The image shows its own classes, so that away from edges both have to agree.
-    agree = (images[:, 0] - labels).abs() < 0.5
+    agree = (images - labels).abs() < 0.5
     assert agree.float().mean() > 0.95
 
 
@@ -62,9 +64,20 @@ def test_the_patch_is_large_enough_for_every_turn() -> None:
     images = torch.zeros(64, 1, size, size)
     images[:, :, 1:-1, 1:-1] = 1
     tiles, _ = augment(
-        images, torch.zeros(64, size, size, dtype=torch.uint8), 64, config, np.random.default_rng(2)
+        images, torch.zeros(64, 1, size, size, dtype=torch.uint8), 64, config, np.random.default_rng(2)
     )
     assert (tiles > 0.5).all()
+
+
+def test_every_map_moves_alike_in_its_own_type() -> None:
+    config = _only(rotation=360, flip=True)
+    images, labels = _batch(patch_size_for(64, config), n=3)
+    maps = torch.cat([labels.float() / 2, 1 - labels.float() / 2], dim=1)
+    _, moved = augment(images, maps, 64, config, np.random.default_rng(9))
+    _, classes = augment(images, labels, 64, config, np.random.default_rng(9))
+    assert moved.dtype == torch.float32
+    assert torch.equal(moved[:, :1], classes.float() / 2)
+    assert torch.equal(moved.sum(1), torch.ones(3, 64, 64))
 
 
 def test_gamma_does_not_depend_on_the_scale_of_the_values() -> None:
@@ -92,7 +105,11 @@ def test_brightness_shifts_and_contrast_stretches() -> None:
 def test_a_constant_tile_stays_finite() -> None:
     images = torch.zeros(2, 3, 96, 96)
     tiles, _ = augment(
-        images, torch.zeros(2, 96, 96, dtype=torch.uint8), 64, AugmentationConfig(), np.random.default_rng(6)
+        images,
+        torch.zeros(2, 1, 96, 96, dtype=torch.uint8),
+        64,
+        AugmentationConfig(),
+        np.random.default_rng(6),
     )
     assert tiles.isfinite().all()
 

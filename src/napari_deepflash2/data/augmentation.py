@@ -22,7 +22,7 @@ def patch_size_for(tile_size: int, config: AugmentationConfig) -> int:
 
 
 def augment(
-    images: Tensor, labels: Tensor, tile_size: int, config: AugmentationConfig, rng: np.random.Generator
+    images: Tensor, maps: Tensor, tile_size: int, config: AugmentationConfig, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Vary a batch at random.
 
@@ -30,8 +30,8 @@ def augment(
     ----------
     images : Tensor of float32, shape (N, C, P, P)
         Standardised patches, P from `patch_size_for`.
-    labels : Tensor of uint8, shape (N, P, P)
-        Their classes.
+    maps : Tensor of uint8 or float32, shape (N, K, P, P)
+        What is known of each pixel: classes, probabilities, weights.
     tile_size : int
         Side S of the tiles to make, in pixels.
     config : AugmentationConfig
@@ -43,8 +43,8 @@ def augment(
     -------
     images : Tensor of float32, shape (N, C, S, S)
         Interpolated linearly.
-    labels : Tensor of int64, shape (N, S, S)
-        Nearest neighbour: no class appears that was not there.
+    maps : Tensor, shape (N, K, S, S)
+        Nearest neighbour, in the type they came in: no value appears that was not there.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -53,8 +53,8 @@ def augment(
     theta = torch.from_numpy(_transforms(n, tile_size / patch_size, config, rng)).to(images.device)
     grid = affine_grid(theta, [n, channels, tile_size, tile_size], align_corners=False)
     tiles = grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
-    classes = grid_sample(labels[:, None].float(), grid, "nearest", "reflection", align_corners=False)
-    return _vary_intensities(tiles, config, rng), classes[:, 0].long()
+    moved = grid_sample(maps.float(), grid, "nearest", "reflection", align_corners=False)
+    return _vary_intensities(tiles, config, rng), moved.to(maps.dtype)
 
 
 def _transforms(

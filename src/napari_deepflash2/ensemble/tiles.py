@@ -58,8 +58,10 @@ class TileSource:
         rng = np.random.default_rng(seed)
         patches = [self._cut(position) for position in self._sampler.draw(rng, self._config.batch_size)]
         images = torch.from_numpy(np.stack([image for image, _ in patches])).to(self._device)
-        labels = torch.from_numpy(np.stack([mask for _, mask in patches])).to(self._device)
-        return augment(images, labels, self._config.tile_size, self._config.augmentation, rng)
+        maps = torch.from_numpy(np.stack([mask[None] for _, mask in patches])).to(self._device)
+        settings = self._config
+        tiles, classes = augment(images, maps, settings.tile_size, settings.augmentation, rng)
+        return tiles, classes[:, 0].long()
 
     def image_numbers(self, *seed: int) -> list[int]:
         """Which images the batch of that seed is cut from."""
