@@ -8,6 +8,7 @@ from scipy import ndimage
 from skimage.measure import label
 
 from napari_deepflash2.data import interpret_masks
+from napari_deepflash2.data.ignored import IGNORE
 from napari_deepflash2.data.masks import touching_pixels
 from napari_deepflash2.errors import InputError
 
@@ -269,6 +270,13 @@ def test_c16_a_set_that_is_inverted_throughout_is_noted():
 
 def test_too_many_classes_are_refused():
     error = refusal(np.arange(400).reshape(20, 20), kind="classes")
+    assert error.problems[0].code == "too-many-classes"
+
+
+def test_255_classes_fit_and_leave_one_label_for_what_is_ignored():
+    most = understand(np.arange(255).reshape(5, 51), classes=range(255))
+    assert most.labels[0].max() == IGNORE - 1
+    error = refusal(np.arange(256).reshape(16, 16), classes=range(256))
     assert error.problems[0].code == "too-many-classes"
     assert "'mask_kind'" in error.problems[0].remedy
 

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, Problem, raise_if_any
+from .ignored import IGNORE
 from .mask_kind import MaskKind, decide_kind
 from .mask_notes import notes_of_set
 from .reading import refuse_fractions
 
-_MOST_CLASSES = 256
+# With the background; the labels 0 to L - 1 leave out the one that stands for ignored pixels.
+_MOST_CLASSES = IGNORE
 
 
 @dataclass(frozen=True)
@@ -166,17 +168,22 @@ def _classes(
     if given:
         known = (0, *(value for value in given if value != 0))
         _refuse_values(masks, names, [own - set(known) for own in values], _not_given(known))
+        _refuse_too_many(names, len(known) - 1)
         return known
     if len(present) > 1 and present != frozenset(range(1, len(present) + 1)):
         _refuse_values(masks, names, _unexpected(values), _not_consecutive(present))
-    if len(present) >= _MOST_CLASSES:
+    _refuse_too_many(names, len(present))
+    return (0, *sorted(present))
+
+
+def _refuse_too_many(names: Sequence[str], classes: int) -> None:
+    if classes >= _MOST_CLASSES:
         raise InputError.one(
             f"{names[0]} to {names[-1]}",
-            f"{len(present)} classes; at most {_MOST_CLASSES - 1} can be learned",
+            f"{classes} classes; at most {_MOST_CLASSES - 1} can be learned",
             "Set 'mask_kind' to 'instances' if the values number single objects.",
             "too-many-classes",
         )
-    return (0, *sorted(present))
 
 
 def _unexpected(values: Sequence[frozenset[int]]) -> list[frozenset[int]]:
