@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_deepflash2.data.ignored import IGNORE
 from napari_deepflash2.data.sampling import TileSampler, cut, mirrored_indices
 
 
@@ -38,6 +39,20 @@ def test_empty_masks_are_drawn_from_evenly() -> None:
     assert 150 < sum(t.image for t in tiles) < 250
     assert np.std([t.y for t in tiles]) > 30
     assert np.std([t.x for t in tiles]) > 50
+
+
+def test_the_background_is_drawn_from_judged_pixels() -> None:
+    mask = np.full((200, 300), IGNORE, np.uint8)
+    mask[90:110, 100:200] = 0
+    for tile in _draw([np.full_like(mask, IGNORE), mask], 100):
+        assert tile.image == 1
+        assert mask[tile.y, tile.x] == 0
+
+
+def test_ignored_pixels_are_no_class() -> None:
+    mask = np.zeros((200, 300), np.uint8)
+    mask[50, 60] = IGNORE
+    assert np.std([tile.x for tile in _draw([mask], 400, classes=255)]) > 50
 
 
 def test_tiles_stay_inside_images_that_are_large_enough() -> None:

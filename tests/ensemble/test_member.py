@@ -26,7 +26,7 @@ def test_batch_statistics_are_re_estimated_before_they_are_used(
 ) -> None:
     member = _member(make_blobs, tiny, architecture="flexible_unet", tile_size=64, batch_size=4)
     member.step()
-    batch, _ = member._tiles.batch(1, 2, 3)
+    batch = member._tiles.batch(1, 2, 3).images
 
     def error_in_use() -> float:
         """How far predictions are from those with the statistics of the batch itself."""

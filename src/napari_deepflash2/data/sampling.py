@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .ignored import judged
+
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -25,27 +27,31 @@ class TileSampler:
     """Draw tile positions at random, rare classes as often as common ones.
 
     For each tile a class is drawn first, all alike. The background stands for a position anywhere in any
-    image; any other class for a position near a random pixel of that class, in a random image that has
-    it. Classes that no mask holds are left out, so that empty masks are as good as any.
+    image, on a pixel that was judged; any other class for a position near a random pixel of that class, in
+    a random image that has it. Classes that no mask holds are left out, so that empty masks are as good as
+    any, and images of which nothing was judged are not drawn from.
 
     Parameters
     ----------
-    labels : sequence of ndarray, shape (Y, X)
-        Class of each pixel, 0 to `classes` - 1; the masks of the training images.
+    labels : sequence of ndarray of uint8, shape (Y, X)
+        Class of each pixel, 0 to `classes` - 1 or `IGNORE`; the masks of the training images.
     classes : int
         How many classes there are, with the background.
     tile_size : int
         Side of a tile, in pixels.
     """
 
-    def __init__(self, labels: Sequence[NDArray[np.integer]], classes: int, tile_size: int) -> None:
+    def __init__(self, labels: Sequence[NDArray[np.uint8]], classes: int, tile_size: int) -> None:
         self._labels = labels
         self._tile_size = tile_size
-        # Counts by row find the k-th pixel of a class without a list of all its pixels.
-        self._rows = [[(mask == c).sum(1).cumsum() for c in range(classes)] for mask in labels]
-        holders = [[i for i, rows in enumerate(self._rows) if rows[c][-1]] for c in range(1, classes)]
-        self._choices = [list(range(len(labels))), *(images for images in holders if images)]
-        self._classes = [0, *(c for c, images in enumerate(holders, start=1) if images)]
+        # Counts by row find the k-th pixel of a class without a list of all its pixels. The background has
+        # those of all judged pixels, since it stands for a position anywhere.
+        self._rows = [
+            [_counted(judged(mask)), *(_counted(mask == c) for c in range(1, classes))] for mask in labels
+        ]
+        holders = [[i for i, rows in enumerate(self._rows) if rows[c][-1]] for c in range(classes)]
+        self._choices = [images for images in holders if images]
+        self._classes = [c for c, images in enumerate(holders) if images]
 
     def draw(self, rng: np.random.Generator, n_tiles: int) -> list[TilePosition]:
         """Draw `n_tiles` positions; the same generator state gives the same positions."""
@@ -55,25 +61,29 @@ class TileSampler:
         choice = int(rng.integers(len(self._classes)))
         image = self._choices[choice][int(rng.integers(len(self._choices[choice])))]
         shape = self._labels[image].shape
-        if self._classes[choice] == 0:
-            y, x = (int(rng.integers(length)) for length in shape)
-        else:
-            y, x = self._near_class(rng, image, self._classes[choice])
+        y, x = self._pixel_of(rng, image, self._classes[choice])
+        if self._classes[choice] != 0:
+            # Not always in the middle: the network shall not learn that the centre is special.
+            reach = self._tile_size // 4
+            y, x = (centre + int(rng.integers(-reach, reach + 1)) for centre in (y, x))
         return TilePosition(image, self._kept_inside(y, shape[0]), self._kept_inside(x, shape[1]))
 
-    def _near_class(self, rng: np.random.Generator, image: int, class_: int) -> tuple[int, int]:
+    def _pixel_of(self, rng: np.random.Generator, image: int, class_: int) -> tuple[int, int]:
         rows = self._rows[image][class_]
         rank = int(rng.integers(rows[-1]))
         y = int(np.searchsorted(rows, rank, side="right"))
-        in_row = np.flatnonzero(self._labels[image][y] == class_)
-        x = int(in_row[rank - (int(rows[y - 1]) if y else 0)])
-        # Not always in the middle: the network shall not learn that the centre is special.
-        reach = self._tile_size // 4
-        return y + int(rng.integers(-reach, reach + 1)), x + int(rng.integers(-reach, reach + 1))
+        row = self._labels[image][y]
+        in_row = np.flatnonzero(row == class_ if class_ else judged(row))
+        return y, int(in_row[rank - (int(rows[y - 1]) if y else 0)])
 
     def _kept_inside(self, centre: int, length: int) -> int:
         half = self._tile_size // 2
         return length // 2 if length <= self._tile_size else min(max(centre, half), length - half)
+
+
+def _counted(pixels: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Pixels in all rows down to each."""
+    return pixels.sum(1).cumsum()
 
 
 def cut(array: NDArray[Number], y: int, x: int, shape: tuple[int, int]) -> NDArray[Number]:

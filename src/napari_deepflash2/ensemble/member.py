@@ -95,7 +95,7 @@ class Member:
             self._settings.architecture, data.channels, n_classes, self._settings.random_state, fold, _WEIGHTS
         )
         self.network = network.to(device)
-        self._loss = build_loss(self._settings.loss)
+        self._loss = build_loss(self._settings)
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(), self._settings.learning_rate, weight_decay=self._settings.weight_decay
         )
@@ -122,11 +122,11 @@ class Member:
         """
         import torch
 
-        images, labels = self._tiles.batch(*self._seed(_TILES))
+        batch = self._tiles.batch(*self._seed(_TILES))
         self.network.train()
         self._optimiser.zero_grad(set_to_none=True)
         with seeded(*self._seed(_NETWORK)):
-            loss = self._loss(self.network(images), labels)
+            loss = self._loss(self.network(batch.images), batch.targets, batch.weights)
         value = float(loss.detach())
         if not np.isfinite(value):
             raise self._not_finite(value)
@@ -144,7 +144,7 @@ class Member:
             seed, fold = self._settings.random_state, self.fold
             batches = range(_BATCHES_FOR_STATISTICS)
             re_estimate_batch_norm(
-                self.network, (self._tiles.batch(seed, fold, _STATISTICS, i)[0] for i in batches)
+                self.network, (self._tiles.batch(seed, fold, _STATISTICS, i).images for i in batches)
             )
         held_out = self.split[1]
         found = validate(

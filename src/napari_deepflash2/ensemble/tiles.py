@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,30 @@ from ..config import TrainingConfig
 from ..data.augmentation import augment, patch_size_for
 from ..data.normalisation import FloatImage
 from ..data.sampling import TilePosition, TileSampler, cut
+from .targets import targets_of_labels
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tiles to learn from.
+
+    Attributes
+    ----------
+    images : Tensor of float32, shape (N, C, S, S)
+        Standardised and varied.
+    targets : Tensor of float32, shape (N, L, S, S)
+        Probability of each class.
+    weights : Tensor of float32, shape (N, S, S)
+        How much each pixel counts; 0 where it is ignored.
+    """
+
+    images: Tensor
+    targets: Tensor
+    weights: Tensor
 
 
 class TileSource:
@@ -29,7 +50,7 @@ class TileSource:
     images : sequence of ndarray of float32, shape (C, Y, X)
         Standardised training images.
     labels : sequence of ndarray of uint8, shape (Y, X)
-        Their classes.
+        Their classes, or `IGNORE`.
     n_classes : int
         Classes, with the background.
     config : TrainingConfig
@@ -46,13 +67,13 @@ class TileSource:
         config: TrainingConfig,
         device: torch.device,
     ) -> None:
-        self._images, self._labels = images, labels
+        self._images, self._labels, self._n_classes = images, labels, n_classes
         self._config, self._device = config, device
         self._sampler = TileSampler(labels, n_classes, config.tile_size)
         self._patch_size = patch_size_for(config.tile_size, config.augmentation)
 
-    def batch(self, *seed: int) -> tuple[Tensor, Tensor]:
-        """Make the batch of that seed: images (N, C, S, S) float32 and classes (N, S, S) int64."""
+    def batch(self, *seed: int) -> Batch:
+        """Make the batch of that seed."""
         import torch
 
         rng = np.random.default_rng(seed)
@@ -60,8 +81,8 @@ class TileSource:
         images = torch.from_numpy(np.stack([image for image, _ in patches])).to(self._device)
         maps = torch.from_numpy(np.stack([mask[None] for _, mask in patches])).to(self._device)
         settings = self._config
-        tiles, classes = augment(images, maps, settings.tile_size, settings.augmentation, rng)
-        return tiles, classes[:, 0].long()
+        tiles, labels = augment(images, maps, settings.tile_size, settings.augmentation, rng)
+        return Batch(tiles, *targets_of_labels(labels[:, 0], self._n_classes))
 
     def image_numbers(self, *seed: int) -> list[int]:
         """Which images the batch of that seed is cut from."""

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import PredictionConfig
+from ..data.ignored import IGNORE, judged
 from ..data.normalisation import FloatImage
 from ..prediction import Predictor, predict_moments
 from ..progress import ProgressCallback
 from .losses import Loss
+from .targets import targets_of_labels
 
 if TYPE_CHECKING:
     from torch import device
@@ -28,7 +30,7 @@ class Validation:
     loss : float
         Mean over the images.
     dice : tuple of float
-        Of each image, as `mean_dice` defines it.
+        Of each image of which anything was judged, as `mean_dice` defines it.
     """
 
     loss: float
@@ -36,8 +38,8 @@ class Validation:
 
     @property
     def mean_dice(self) -> float:
-        """Mean over the images."""
-        return float(np.mean(self.dice))
+        """Mean over the images; 0 where nothing of them was judged."""
+        return float(np.mean(self.dice)) if self.dice else 0.0
 
 
 def validate(
@@ -56,12 +58,14 @@ def validate(
     plain = config.model_copy(update={"test_time_augmentation": "none"})
     losses, scores = [], []
     for image, mask in zip(images, labels, strict=True):
+        if not judged(mask).any():
+            continue
         mean = predict_moments([predictor], image, n_classes, plain, device, progress, "validate").mean
         # The logarithm of probabilities serves as logits: softmax gives the probabilities back.
         logits = torch.from_numpy(mean).clamp_min(1e-7).log()[None]
-        losses.append(float(loss(logits, torch.from_numpy(mask).long()[None])))
+        losses.append(float(loss(logits, *targets_of_labels(torch.from_numpy(mask)[None], n_classes))))
         scores.append(mean_dice(mean.argmax(0), mask, n_classes))
-    return Validation(float(np.mean(losses)), tuple(scores))
+    return Validation(float(np.mean(losses)) if losses else 0.0, tuple(scores))
 
 
 def mean_dice(predicted: NDArray[np.integer], truth: NDArray[np.integer], n_classes: int) -> float:
@@ -70,7 +74,7 @@ def mean_dice(predicted: NDArray[np.integer], truth: NDArray[np.integer], n_clas
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (Y, X)
-        Classes from 0, the background.
+        Classes from 0, the background. Where `truth` is `IGNORE` a pixel has no part in it.
     n_classes : int
         With the background.
 
@@ -79,9 +83,9 @@ def mean_dice(predicted: NDArray[np.integer], truth: NDArray[np.integer], n_clas
     float
         In [0, 1]; 1 where both are empty, since nothing was to be found and nothing was.
     """
-    scores = []
+    scores, counts = [], truth != IGNORE
     for class_ in range(1, n_classes):
-        a, b = predicted == class_, truth == class_
+        a, b = (predicted == class_) & counts, truth == class_
         size = int(a.sum()) + int(b.sum())
         if size:
             scores.append(2 * int((a & b).sum()) / size)
