@@ -45,7 +45,9 @@ def test_flips_permute_pixels_and_all_four_occur() -> None:
         assert torch.allclose(image, images[0].flip(views[view]), atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [AugmentationConfig(), _only(rotation=360), _only(zoom=0.5)])
+@pytest.mark.parametrize(
+    "config", [AugmentationConfig(), _only(rotation=360), _only(zoom=0.5), _only(grid_distortion=0.3)]
+)
 def test_image_and_mask_move_together_and_no_class_appears(config: AugmentationConfig) -> None:
     config = config.model_copy(update={"gamma": (1, 1), "brightness": 0, "contrast": 0})
     images, labels = _augment(config, size=128)
@@ -58,8 +60,8 @@ def test_image_and_mask_move_together_and_no_class_appears(config: AugmentationC
     assert agree.float().mean() > 0.95
 
 
-def test_the_patch_is_large_enough_for_every_turn() -> None:
-    config = _only(rotation=360, zoom=0.2)
+@pytest.mark.parametrize("config", [_only(rotation=360, zoom=0.2), _only(grid_distortion=0.3, rotation=30)])
+def test_the_patch_is_large_enough_for_every_turn_and_bend(config: AugmentationConfig) -> None:
     size = patch_size_for(64, config)
     images = torch.zeros(64, 1, size, size)
     images[:, :, 1:-1, 1:-1] = 1
@@ -67,6 +69,21 @@ def test_the_patch_is_large_enough_for_every_turn() -> None:
         images, torch.zeros(64, 1, size, size, dtype=torch.uint8), 64, config, np.random.default_rng(2)
     )
     assert (tiles > 0.5).all()
+
+
+def test_distortion_is_smooth_without_folds_and_meets_every_other_tile() -> None:
+    config = _only(grid_distortion=0.3)
+    size = patch_size_for(128, config)
+    maps = torch.zeros(1, 1, size, size, dtype=torch.uint8).expand(64, 1, size, size)
+    # Each pixel shows where it is, so that a tile shows where its pixels come from.
+    places = torch.stack(torch.meshgrid(*[torch.arange(size).float()] * 2, indexing="ij"))
+    tiles, _ = augment(places.expand(64, 2, size, size), maps, 128, config, np.random.default_rng(8))
+    along_y, along_x = torch.gradient(tiles, dim=(2, 3))
+    bent = (along_y[:, 0] - 1).abs().amax((1, 2)) > 0.05
+    assert 20 < bent.sum() < 44
+    assert torch.allclose(along_y[~bent, 0], torch.ones(()), atol=1e-3)
+    assert (along_y[:, 0] * along_x[:, 1] - along_y[:, 1] * along_x[:, 0]).min() > 0.1
+    assert torch.gradient(along_y, dim=2)[0].abs().max() < 0.1
 
 
 def test_every_map_moves_alike_in_its_own_type() -> None:
@@ -102,20 +119,33 @@ def test_brightness_shifts_and_contrast_stretches() -> None:
     assert (stretched.std((1, 2, 3)) / images.std((1, 2, 3))).std() > 0.1
 
 
+def test_equalisation_meets_every_other_tile_and_keeps_its_range() -> None:
+    images, labels = _batch(64, n=32)
+    images = images + torch.rand(images.shape, generator=torch.Generator().manual_seed(0)) ** 3
+    tiles, _ = augment(images, labels, 64, _only(clahe=8), np.random.default_rng(7))
+    changed = (tiles - images).abs().amax((1, 2, 3)) > 0.05
+    assert 8 < changed.sum() < 24
+    assert torch.allclose(tiles[~changed], images[~changed], atol=1e-4)
+    assert torch.allclose(tiles.amax((2, 3)), images.amax((2, 3)), atol=0.02)
+    assert torch.allclose(tiles.amin((2, 3)), images.amin((2, 3)), atol=0.2)
+
+
 def test_a_constant_tile_stays_finite() -> None:
-    images = torch.zeros(2, 3, 96, 96)
+    everything = AugmentationConfig(clahe=4, grid_distortion=0.2)
+    size = patch_size_for(64, everything)
     tiles, _ = augment(
-        images,
-        torch.zeros(2, 1, 96, 96, dtype=torch.uint8),
+        torch.zeros(8, 3, size, size),
+        torch.zeros(8, 1, size, size, dtype=torch.uint8),
         64,
-        AugmentationConfig(),
+        everything,
         np.random.default_rng(6),
     )
     assert tiles.isfinite().all()
 
 
 def test_the_generator_decides() -> None:
-    one, again, other = (_augment(AugmentationConfig(), seed=seed)[0] for seed in (7, 7, 8))
+    everything = AugmentationConfig(clahe=4, grid_distortion=0.2)
+    one, again, other = (_augment(everything, seed=seed)[0] for seed in (7, 7, 8))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 

@@ -20,6 +20,20 @@ class AugmentationConfig(Section):
         0.1, ge=0, le=10, description="Random shift, in standard deviations of the image."
     )
     contrast: float = Field(0.1, ge=0, lt=1, description="Random change of contrast, as a fraction.")
+    clahe: float = Field(
+        0,
+        ge=0,
+        le=40,
+        description="Highest clip limit of an adaptive histogram equalisation (CLAHE) of every other tile; "
+        "0 is off.",
+    )
+    grid_distortion: float = Field(
+        0,
+        ge=0,
+        le=0.3,
+        description="Random bending of every other tile: how far a fifth of it may be shifted, as a "
+        "fraction of that.",
+    )
 
     @model_validator(mode="after")
     def _gamma_is_a_range(self) -> Self:
