@@ -1,3 +1,4 @@
+import dask.array
 import numpy as np
 import pytest
 import tifffile
@@ -6,7 +7,15 @@ from napari.components import ViewerModel
 from napari_deepflash2.data import pair_images_and_masks, read_image, read_labels
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.progress import ignore_progress
-from napari_deepflash2.viewer.pairs import FolderPair, make_pair, pair_folders, pair_selected
+from napari_deepflash2.viewer.pairs import (
+    FolderPair,
+    Taking,
+    make_pair,
+    pair_by_name,
+    pair_folders,
+    pair_selected,
+)
+from napari_deepflash2.viewer.placing import Output, place
 from napari_deepflash2.viewer.training_data import take_pairs, write_training_data
 
 UM = {"scale": (0.5, 0.25), "units": ("um", "um")}
@@ -22,11 +31,102 @@ def _written(pairs, folder):
     return pair_images_and_masks(images, masks)
 
 
-def test_selected_layers_pair_in_their_order(viewer):
-    images = [viewer.add_image(np.zeros((32, 32)), name=f"image {n}") for n in (1, 2)]
-    masks = [viewer.add_labels(np.zeros((32, 32), int), name=f"mask {n}") for n in (1, 2)]
+def _layers(viewer, image_names, mask_names):
+    images = [viewer.add_image(np.zeros((32, 32)), name=name) for name in image_names]
+    masks = [viewer.add_labels(np.zeros((32, 32), int), name=name) for name in mask_names]
+    return images, masks
+
+
+def test_selected_layers_pair_by_name_whatever_their_order(viewer):
+    images, masks = _layers(viewer, ["image 1", "image 2"], ["mask 2", "mask 1"])
     viewer.layers.selection = set(images + masks)
-    assert [(p.image, p.labels) for p in pair_selected(viewer)] == list(zip(images, masks, strict=True))
+    assert [(p.image, p.labels) for p in pair_selected(viewer)] == list(zip(images, masks[::-1], strict=True))
+
+
+def test_selected_layers_whose_names_do_not_tell_are_refused(viewer):
+    images, masks = _layers(viewer, ["a", "b"], ["truth", "a mask"])
+    viewer.layers.selection = set(images + masks)
+    with pytest.raises(InputError, match=r'(?s)Image layers "b".*Labels layers "truth".*one Image'):
+        pair_selected(viewer)
+
+
+def test_all_layers_pair_by_name_and_results_of_ours_are_left_out(viewer):
+    images, masks = _layers(viewer, ["a", "b", "c"], ["b mask", "a mask", "odd"])
+    place(viewer, Output("labels", "prediction", "a prediction", np.ones((32, 32), int)), ("x",), {})
+    pairs, left = pair_by_name(viewer)
+    assert [(p.image, p.labels) for p in pairs] == [(images[0], masks[1]), (images[1], masks[0])]
+    assert [note.where for note in left] == ['Image layers "c"', 'Labels layers "odd"']
+    viewer.layers.selection = {images[2], masks[2]}
+    assert len(pair_selected(viewer)) == 1
+
+
+def test_names_that_fit_nothing_are_refused(viewer):
+    _layers(viewer, ["a"], ["b"])
+    with pytest.raises(InputError, match="none of 1 Image layers"):
+        pair_by_name(viewer)
+
+
+def _pyramid(viewer, dtype=float, **spatial):
+    levels = [np.random.default_rng(0).random((65, 96)).astype(dtype)]
+    levels.append(levels[0][::2, ::2])
+    return levels, viewer.add_image(levels, multiscale=True, name="slide", **spatial)
+
+
+@pytest.mark.parametrize("shift", [0, 0.5])
+def test_a_mask_that_was_drawn_on_a_coarser_level_is_learned_there(viewer, tmp_path, shift):
+    spatial = {"units": ("um", "um")}
+    levels, slide = _pyramid(viewer, scale=(0.5, 0.25), translate=(10, 20), **spatial)
+    place_of_level = {"scale": (1, 0.5), "translate": (10 + shift * 0.5, 20 + shift * 0.25)}
+    mask = viewer.add_labels(np.ones((33, 48), int), name="mask", **place_of_level, **spatial)
+    with pytest.raises(InputError, match="65 × 96 and 33 × 48"):
+        make_pair(slide, mask)
+    pair = make_pair(slide, mask, Taking(level=1))
+    taken = pair.taken()
+    np.testing.assert_array_equal(taken.image.whole(), levels[1])
+    assert taken.image.grid.spatial["scale"] == pytest.approx((0.5 * 65 / 33, 0.5))
+    [(path, _)] = _written([pair], tmp_path)
+    with tifffile.TiffFile(path) as tif:
+        x = tif.pages[0].tags["XResolution"].value
+    assert x[0] / x[1] == pytest.approx(1 / 0.5e-4)
+    with pytest.raises(InputError, match="no level 2"):
+        make_pair(slide, mask, Taking(level=2))
+
+
+def test_a_mask_of_another_place_is_refused_at_every_level(viewer):
+    _, slide = _pyramid(viewer)
+    mask = viewer.add_labels(np.ones((33, 48), int), scale=(2, 2), translate=(0, 3))
+    with pytest.raises(InputError, match="differ in translate"):
+        make_pair(slide, mask, Taking(level=1))
+
+
+def test_a_multiscale_mask_is_taken_at_the_level_of_its_image(viewer):
+    levels, slide = _pyramid(viewer)
+    masks = [(level > 0.5).astype(np.uint8) for level in levels]
+    pair = make_pair(slide, viewer.add_labels(masks, multiscale=True), Taking(level=1))
+    np.testing.assert_array_equal(pair.taken().labels.whole(), masks[1])
+    assert pair.shape == (33, 48)
+
+
+def test_images_of_one_level_are_taken_as_they_are_beside_multiscale_ones(viewer):
+    image, mask = viewer.add_image(np.zeros((32, 32))), viewer.add_labels(np.zeros((32, 32), int))
+    assert make_pair(image, mask, Taking(level=1)).how.level == 0
+
+
+def test_a_lazy_image_is_not_loaded_when_it_is_paired_and_taken(viewer, tmp_path):
+    computed = []
+
+    def plane(block_info=None):
+        computed.append(block_info[None]["chunk-location"][0])
+        return np.full((1, 32, 40), computed[-1], np.float32)
+
+    lazy = dask.array.map_blocks(plane, chunks=((1,) * 3, (32,), (40,)), dtype=np.float32)
+    image = viewer.add_image(lazy, contrast_limits=(0, 3))
+    mask = viewer.add_labels(np.ones((3, 32, 40), int))
+    computed.clear()
+    taken = take_pairs([make_pair(image, mask)])
+    assert not computed
+    write_training_data(taken, tmp_path, ignore_progress)
+    assert sorted(computed) == [0, 1, 2]
 
 
 def test_what_cannot_be_paired_is_refused_with_what_to_do(viewer):
@@ -45,8 +145,8 @@ def test_the_name_of_the_axis_says_whether_planes_belong_together(viewer, axis, 
     labels = (axis, "y", "x")
     image = viewer.add_image(np.zeros((3, 32, 32)), axis_labels=labels)
     mask = viewer.add_labels(np.zeros((3, 32, 32), int), axis_labels=labels)
-    assert make_pair(image, mask).one_specimen is expected
-    assert make_pair(image, mask, one_specimen=not expected).one_specimen is not expected
+    assert make_pair(image, mask).how.one_specimen is expected
+    assert make_pair(image, mask, Taking(one_specimen=not expected)).how.one_specimen is not expected
 
 
 def test_planes_are_written_as_files_that_training_pairs_and_reads_back(viewer, tmp_path):
@@ -63,7 +163,7 @@ def test_planes_are_written_as_files_that_training_pairs_and_reads_back(viewer, 
 def test_a_specimen_stays_one_stack(viewer, tmp_path):
     image = viewer.add_image(np.random.default_rng(0).random((3, 32, 40)).astype(np.float32))
     mask = viewer.add_labels(np.ones((3, 32, 40), int))
-    [(image_path, mask_path)] = _written([make_pair(image, mask, one_specimen=True)], tmp_path)
+    [(image_path, mask_path)] = _written([make_pair(image, mask, Taking(one_specimen=True))], tmp_path)
     assert read_image(image_path).axes == read_labels(mask_path).axes == "ZYX"
     np.testing.assert_array_equal(read_image(image_path).data, image.data)
 
@@ -74,7 +174,7 @@ def test_colours_and_channels_are_written_last(viewer, tmp_path, dtype):
     rgb = viewer.add_image(colours, rgb=True)
     apart = viewer.add_image(np.moveaxis(colours, -1, 0), rgb=False)
     mask = viewer.add_labels(np.ones((32, 40), int))
-    pairs = _written([make_pair(rgb, mask), make_pair(apart, mask, channel_axis=0)], tmp_path)
+    pairs = _written([make_pair(rgb, mask), make_pair(apart, mask, Taking(channel_axis=0))], tmp_path)
     for image_path, _ in pairs:
         found = read_image(image_path)
         assert found.axes == "YXC"

@@ -124,7 +124,7 @@ def test_training_goes_on_when_the_viewer_is_closed(make_napari_viewer_proxy, qt
     viewer.layers.selection.clear()
     viewer.layers.selection.update([image, labels])
     train = _open(viewer, "Train ensemble")
-    train.add_button.click()
+    train.pairs.add_button.click()
     train.basic.models.value, train.basic.iterations.value, train.basic.tile_size.value = 2, 100_000, 32
     train.out.value = tmp_path / "ensemble"
     train.train_button.click()

@@ -29,7 +29,7 @@ def ready(dock, viewer, tmp_path):
     masks[:, 12:36, 12:36] = 1
     image = viewer.add_image(np.random.default_rng(0).normal(masks * 50.0, 10), name="cells")
     viewer.layers.selection = {image, viewer.add_labels(masks, name="truth")}
-    dock.add_button.click()
+    dock.pairs.add_button.click()
     _set(dock, 2)
     dock.out.value = tmp_path / "ensemble"
     return dock
@@ -120,18 +120,63 @@ def test_pairs_follow_the_layers(ready, viewer):
     assert ready.pairs.table.contents.cells.rows == (("cells", "truth", "2 × 48 × 48"),)
     viewer.layers["truth"].name = "consensus"
     assert ready.pairs.table.contents.cells.rows[0][1] == "consensus"
-    ready.add_button.click()
+    ready.pairs.add_button.click()
     assert len(ready.session.pairs) == 1
     viewer.layers.remove("consensus")
     assert not ready.session.pairs
     assert ready.train_button.toolTip() == "Add images with their masks first."
 
 
+def test_all_layers_are_paired_by_name_and_what_is_left_is_said(dock, viewer):
+    for name in ("a", "b", "c"):
+        viewer.add_image(np.zeros((48, 48)), name=name)
+    for name in ("b mask", "a mask"):
+        viewer.add_labels(np.zeros((48, 48), int), name=name)
+    dock.pairs.names_button.click()
+    assert [row[:2] for row in dock.pairs.table.contents.cells.rows] == [("a", "a mask"), ("b", "b mask")]
+    assert '"c"' in dock.message.text()
+
+
+def test_a_row_is_changed_by_choosing_another_layer(ready, viewer, monkeypatch, qtbot):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+    other = viewer.add_labels(np.zeros((2, 48, 48), np.uint8), name="other")
+    small = viewer.add_labels(np.zeros((2, 4, 4), np.uint8), name="small")
+    assert [name for name, _ in ready.pairs.choices(0, 1)] == ["truth", "other", "small"]
+    table = ready.pairs.table
+    delegate, cell = table.itemDelegate(), table.model().index(0, 1)
+    box = delegate.createEditor(table.viewport(), None, cell)
+    qtbot.addWidget(box)
+    box.setCurrentIndex(1)
+    delegate.setModelData(box, table.model(), cell)
+    assert ready.session.pairs[0].labels is other
+    assert table.contents.cells.rows[0][1] == "other"
+    ready.pairs.change(0, 1, small)
+    assert ready.session.pairs[0].labels is other
+    assert '"small"' in ready.message.text()
+
+
+def test_the_level_of_a_multiscale_image_is_chosen_before_or_in_the_table(dock, viewer):
+    data = np.zeros((64, 64))
+    image = viewer.add_image([data, data[::2, ::2]], multiscale=True, name="slide", contrast_limits=(0, 1))
+    fine = viewer.add_labels(np.zeros((64, 64), int), name="fine")
+    coarse = viewer.add_labels(np.zeros((32, 32), int), name="coarse", scale=(2, 2))
+    assert list(dock.pairs.level.choices) == [0, 1]
+    dock.pairs.level.value = 1
+    viewer.layers.selection = {image, coarse}
+    dock.pairs.add_button.click()
+    assert dock.pairs.table.contents.cells.rows == (("slide", "coarse", "32 × 32, level 1"),)
+    dock.pairs.level.value = 0
+    viewer.layers.selection = {image, fine}
+    dock.pairs.add_button.click()
+    assert dock.pairs.table.contents.cells.rows[1] == ("slide", "fine", "64 × 64")
+    assert [value for _, value in dock.pairs.choices(1, 2)] == [0, 1]
+
+
 def test_layers_that_do_not_pair_are_refused(dock, viewer, monkeypatch):
     told = []
     monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", told.append)
     viewer.layers.selection = {viewer.add_image(np.zeros((48, 48)))}
-    dock.add_button.click()
+    dock.pairs.add_button.click()
     assert "as many Labels as Image layers" in dock.message.text()
     assert len(told) == 1
 
@@ -143,15 +188,15 @@ def test_folders_are_paired_or_refused_with_the_files(qtbot, dock, tmp_path, mon
         folder.mkdir()
         for name in names:
             tifffile.imwrite(folder / name, np.ones((32, 32), np.uint8))
-    dock.add_folders(images, masks)
+    dock.pairs.add_folders(images, masks)
     qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
     assert "10.tif" in dock.message.text()
     assert not dock.session.pairs
     tifffile.imwrite(masks / "10_mask.tif", np.ones((32, 32), np.uint8))
-    dock.add_folders(images, masks)
+    dock.pairs.add_folders(images, masks)
     qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
     assert dock.pairs.table.contents.cells.rows[0][2] == "2 images"
-    dock.remove_button.click()
+    dock.pairs.remove_button.click()
     assert not dock.session.pairs
 
 

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .grids import Grid, grid_of, spatial_kwargs
+from .grids import Grid, data_at, grid_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Snapshot:
     uid : str
         The layer's unique id, which outlives renaming.
     data : array
-        Full resolution. A copy where the layer holds numpy; a reference where it is lazy (dask, zarr).
+        At the level of `grid`. A copy where the layer holds numpy; a reference where it is lazy (dask, zarr).
     channels_last : bool
         Whether the last axis of `data` holds the channels of an RGB layer.
     channel_axis : int or None
@@ -80,20 +80,22 @@ class Snapshot:
         return np.moveaxis(np.asarray(self.data[tuple(selection)]), among_kept, -1)
 
 
-def snapshot_image(layer: Image, channel_axis: int | None = None) -> Snapshot:
+def snapshot_image(layer: Image, channel_axis: int | None = None, level: int = 0) -> Snapshot:
     """Copy what an Image layer holds now.
 
     Parameters
     ----------
     layer : napari.layers.Image
-        Any image: RGB by its `rgb` flag, multiscale at full resolution, lazy without loading.
+        Any image: RGB by its `rgb` flag, multiscale at the level asked for, lazy without loading.
     channel_axis : int, optional
         The axis that holds channels rather than slices; never guessed.
+    level : int
+        Level of a multiscale layer, 0 being full resolution.
 
     Raises
     ------
     InputError
-        Where the layer is less than an image plane, or the channel axis is not one of its axes.
+        Where the layer is less than an image plane, or has no such channel axis or level.
     """
     if channel_axis is not None and (layer.rgb or not 0 <= channel_axis < layer.ndim):
         raise InputError.one(
@@ -102,15 +104,15 @@ def snapshot_image(layer: Image, channel_axis: int | None = None) -> Snapshot:
             "Choose another channel axis.",
             "channel-axis",
         )
-    return _snapshot(layer, bool(layer.rgb), channel_axis)
+    return _snapshot(layer, bool(layer.rgb), channel_axis, level)
 
 
-def snapshot_labels(layer: Labels) -> Snapshot:
+def snapshot_labels(layer: Labels, level: int = 0) -> Snapshot:
     """Copy what a Labels layer holds now; see `snapshot_image`."""
-    return _snapshot(layer, False, None)
+    return _snapshot(layer, False, None, level)
 
 
-def _snapshot(layer: Layer, channels_last: bool, channel_axis: int | None) -> Snapshot:
+def _snapshot(layer: Layer, channels_last: bool, channel_axis: int | None, level: int) -> Snapshot:
     left = layer.ndim - (channel_axis is not None)
     if left < 2:
         raise InputError.one(
@@ -119,15 +121,15 @@ def _snapshot(layer: Layer, channels_last: bool, channel_axis: int | None) -> Sn
             "Choose a layer with at least Y and X.",
             "not-a-plane",
         )
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = data_at(layer, level)
     return Snapshot(
         name=layer.name,
         uid=str(layer.unique_id),
         data=data.copy() if isinstance(data, np.ndarray) else data,
         channels_last=channels_last,
         channel_axis=channel_axis,
-        grid=grid_of(layer, channel_axis),
-        full_spatial=spatial_kwargs(layer),
+        grid=grid_of(layer, channel_axis, level),
+        full_spatial=grid_of(layer, level=level).spatial,
     )
 
 

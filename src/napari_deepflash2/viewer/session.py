@@ -65,6 +65,11 @@ class Session:
             self.pairs = pairs
             self.pairs_changed.emit()
 
+    def replace_pair(self, row: int, pair: Pair) -> None:
+        """Put another pair in the place of one."""
+        self.pairs[row] = pair
+        self.pairs_changed.emit()
+
     def use_ensemble(self, folder: Path) -> None:
         """Predict with this ensemble from now on."""
         self.ensemble_folder = folder

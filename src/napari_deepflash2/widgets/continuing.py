@@ -6,7 +6,7 @@ from napari.layers import Image, Labels
 from qtpy.QtWidgets import QPushButton
 
 from ..errors import InputError
-from ..viewer.pairs import make_pair
+from ..viewer.pairs import Taking, make_pair
 from .dock import Dock, set_ready
 from .opening import open_dock
 
@@ -48,7 +48,7 @@ class ContinueButton(QPushButton):
         if labels is None or image is None:
             return
         try:
-            pair = make_pair(image, labels, 0 if image.ndim > labels.ndim else None)
+            pair = make_pair(image, labels, Taking(0 if image.ndim > labels.ndim else None))
         except InputError as error:
             self._dock.refuse(error)
             return

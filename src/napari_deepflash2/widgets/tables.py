@@ -133,9 +133,10 @@ class CellsModel(QAbstractTableModel):
 class Table(QTableView):
     """A read-only table that is as high as its few rows."""
 
-    def __init__(self, columns: Sequence[str] = ()) -> None:
+    def __init__(self, columns: Sequence[str] = (), model: CellsModel | None = None) -> None:
         super().__init__()
-        self.contents = CellsModel(Cells(columns=tuple(columns)))
+        self.contents = model or CellsModel()
+        self.contents.show(Cells(columns=tuple(columns)))
         self.setModel(self.contents)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -8,20 +8,17 @@ from pathlib import Path
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QDialog
 from superqt import QCollapsible
 
 from ..config import AugmentationConfig, Configuration, TrainingConfig
 from ..ensemble.networks import NETWORKS
 from ..errors import InputError
-from ..progress import ProgressCallback
-from ..viewer.pairs import FolderPair, LayerPair, pair_folders, pair_selected
 from ..viewer.recent import last_run, remember_run
 from ..viewer.training import TrainingRun, can_resume, refuse_used, resume, start
 from ..viewer.training_data import take_pairs
 from .curves import Curves
 from .dock import Dock, make_button, make_group, make_row, set_ready, text_label
-from .folders import FolderPairDialog, folder_edit
+from .folders import folder_edit
 from .forms import SectionForm, keep_tame
 from .opening import open_dock
 from .pairs import PairsPart
@@ -55,7 +52,6 @@ class TrainEnsemble(Dock):
 
     def layers_changed(self) -> None:
         """Drop pairs whose layers are gone, and write names anew."""
-        self.session.keep_pairs([pair for pair in self.session.pairs if self._is_there(pair)])
         self._pairs_changed()
 
     def update_buttons(self) -> None:
@@ -64,36 +60,7 @@ class TrainEnsemble(Dock):
         set_ready(self.train_button, busy or self._why_not_train())
         set_ready(self.resume_button, busy or self._why_not_resume())
         set_ready(self.stop_button, "" if self._is_training() else "Nothing is being trained here.")
-        set_ready(self.remove_button, "" if self.session.pairs else "There are no pairs to remove.")
-
-    def add_selected(self) -> None:
-        """Add the selected layers as pairs."""
-        try:
-            pairs = pair_selected(self.viewer, self.pairs.channel_axis.value, self.pairs.one_specimen.value)
-        except InputError as error:
-            self.refuse(error)
-            return
-        self.say("")
-        self.session.add_pairs([*pairs])
-
-    def ask_for_folders(self) -> None:
-        """Ask for two folders and add them."""
-        dialog = FolderPairDialog(self)
-        if dialog.exec() == QDialog.DialogCode.Accepted and (folders := dialog.folders()):
-            self.add_folders(*folders)
-
-    def add_folders(self, images: Path, masks: Path) -> None:
-        """Add a folder of images and the folder of their masks."""
-
-        def job(_: ProgressCallback) -> FolderPair:
-            return pair_folders(images, masks)
-
-        self.run(job, lambda pair: self.session.add_pairs([pair]), "reading the folders")
-
-    def remove_pairs(self) -> None:
-        """Remove the selected rows, or all where none is selected."""
-        chosen = self.pairs.chosen_rows() or set(range(len(self.session.pairs)))
-        self.session.keep_pairs([pair for row, pair in enumerate(self.session.pairs) if row not in chosen])
+        self.pairs.update_buttons()
 
     def train(self) -> None:
         """Write the data and start the child process."""
@@ -179,13 +146,8 @@ class TrainEnsemble(Dock):
         self.update_buttons()
 
     def _pairs_changed(self) -> None:
-        self.pairs.show_pairs(self.session.pairs)
+        self.pairs.refresh()
         self.update_buttons()
-
-    def _is_there(self, pair: LayerPair | FolderPair) -> bool:
-        if isinstance(pair, FolderPair):
-            return True
-        return pair.image in self.viewer.layers and pair.labels in self.viewer.layers
 
     def _is_training(self) -> bool:
         run = self.session.run
@@ -215,7 +177,7 @@ class TrainEnsemble(Dock):
         self.augmentation = SectionForm(AugmentationConfig, None, training.augmentation)
         self.out = folder_edit("out", "Output folder", "A new or empty folder, which becomes the ensemble.")
         self._make_buttons()
-        self.pairs = PairsPart(self.add_button, self.folders_button, self.remove_button)
+        self.pairs = PairsPart(self)
         self.curves = Curves()
         self.held_out = Table()
         self.result = make_group("Dice on images that were held out", [self.held_out, self.continue_button])
@@ -235,17 +197,6 @@ class TrainEnsemble(Dock):
         keep_tame(self)
 
     def _make_buttons(self) -> None:
-        self.add_button = make_button(
-            "Add selected layers",
-            self.add_selected,
-            "Pair the selected Image layers with the selected Labels.",
-        )
-        self.folders_button = make_button(
-            "Add folders…", self.ask_for_folders, "Add a folder of images and the folder of their masks."
-        )
-        self.remove_button = make_button(
-            "Remove", self.remove_pairs, "Remove the selected rows; all where none is selected."
-        )
         self.train_button = make_button("Train", self.train, "Train in a process that outlives napari.")
         self.stop_button = make_button("Stop", self.stop, "End after the present batch, and save.")
         self.resume_button = make_button("Resume", self.resume, "Go on with the run in the output folder.")
