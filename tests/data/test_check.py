@@ -14,7 +14,7 @@ from napari_deepflash2.data import check_data, load_training_data
 from napari_deepflash2.errors import InputError
 
 COLUMNS = ["id", "image", "mask", "slices", "height", "width", "channels", "dtype", "min", "max"]
-COLUMNS += ["classes", "foreground_share", "objects", "findings"]
+COLUMNS += ["classes", "foreground_share", "ignored_share", "objects", "findings"]
 
 
 def image(seed=0, shape=(32, 48), dtype="u1"):

@@ -36,6 +36,19 @@ def test_an_expert_may_lack_masks(folders: Path, tmp_path: Path) -> None:
     assert report.experts.query("image == '3'")["expert"].tolist() == ["expert1", "expert3"]
 
 
+def test_what_an_expert_did_not_judge_is_no_vote(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "experts", tmp_path / "experts")
+    for path in (tmp_path / "experts" / "expert1").iterdir():
+        mask = (tifffile.imread(path) > 0).astype(np.int8)
+        tifffile.imwrite(path, np.full_like(mask, -1) if path.stem == "2" else mask)
+    for path in (tmp_path / "experts").glob("expert[23]/*"):
+        tifffile.imwrite(path, (tifffile.imread(path) > 0).astype(np.int8))
+    config = Configuration().replace("data", ignore_label=-1).replace("consensus", method="union")
+    make_consensus(tmp_path / "experts", tmp_path / "out", config)
+    others = [tifffile.imread(path) > 0 for path in (folders / "experts").glob("expert[23]/2.tif")]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "2.tif"), others[0] | others[1])
+
+
 def test_every_mask_that_cannot_be_read_is_named(folders: Path, tmp_path: Path) -> None:
     shutil.copytree(folders / "experts", tmp_path / "experts")
     for expert in ("expert1", "expert3"):

@@ -55,6 +55,22 @@ def test_with_masks_the_table_has_the_dice(folders: Path, tiny_ensemble: Path, t
     assert table.loc["2", "dice"] == pytest.approx(dice(labels > 0, truth > 0))
 
 
+def test_ignored_pixels_have_no_part_in_the_dice(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for path in (folders / "masks").iterdir():
+        mask = (tifffile.imread(path) > 0).astype(np.int8)
+        mask[:, :20] = -1
+        tifffile.imwrite(tmp_path / "masks" / path.name, mask)
+    tifffile.imwrite(tmp_path / "masks" / "1_mask.tif", np.full_like(mask, -1))
+    config = load_ensemble(tiny_ensemble).config.replace("data", ignore_label=-1)
+    predict_folder(folders / "images", tiny_ensemble, tmp_path / "out", tmp_path / "masks", config)
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv", dtype={"image": str}).set_index("image")
+    labels = tifffile.imread(tmp_path / "out" / "labels" / "2.tif")[:, 20:]
+    truth = tifffile.imread(folders / "masks" / "2_mask.tif")[:, 20:]
+    assert table.loc["2", "dice"] == pytest.approx(dice(labels > 0, truth > 0))
+    assert np.isnan(table.loc["1", "dice"])
+
+
 def test_masks_written_as_0_and_1_serve_an_ensemble_trained_on_0_and_255(
     folders: Path, tiny_ensemble: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,11 @@ class DataConfig(Section):
         description="The values of the masks that are classes, in the order of their labels; needed where "
         "they are not 0 to n, such as 0, 128, 255.",
     )
+    ignore_label: int | None = Field(
+        None,
+        description="Value of the masks that says a pixel was not judged: it has no part in sampling, loss "
+        "and scores. With 0, what is not painted is ignored, and the lowest other value is the background.",
+    )
     pages: Literal["refuse", "slices", "channels"] = Field(
         "refuse",
         description="What the pages of a TIFF are whose file does not say: slices, channels, or a reason "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..config import DataConfig
 from ..errors import InputError, Problem, raise_if_any
 from .folders import image_id
+from .ignored import judged
 from .masks import MaskSet, interpret_masks
 from .pairing import find_pairs
 from .reading import ImageFile, Pages, read_image, read_labels
@@ -35,8 +36,8 @@ class DataCheck:
         Image and mask, sorted by ID.
     table : DataFrame
         One row for each pair: id, image, mask, slices, height, width, channels, dtype, min, max, classes
-        (original values), foreground_share (0 to 1), objects (instances, or connected regions of one
-        class), findings.
+        (original values), foreground_share (of the pixels that were judged, 0 to 1), ignored_share,
+        objects (instances, or connected regions of one class), findings.
     notes : tuple of Problem
         What is worth a look; nothing of it stops training.
     """
@@ -57,7 +58,7 @@ class TrainingData:
     images : list of ndarray of float32, each (Y, X, C)
         Intensities as stored, not normalised.
     labels : list of ndarray of uint8, each (Y, X)
-        Class labels, 0 is background.
+        Class labels, 0 is background, `IGNORE` not judged.
     classes : tuple of int
         The original value of each class label.
     groups : list of str
@@ -166,7 +167,7 @@ def _tried(
 def _interpreted(pairs: Sequence[ReadPair], config: DataConfig) -> MaskSet:
     masks = [pair.mask.data for pair in pairs]
     names = [str(pair.mask_path) for pair in pairs]
-    return interpret_masks(masks, names, config.mask_kind, config.mask_classes)
+    return interpret_masks(masks, names, config.mask_kind, config.mask_classes, ignore=config.ignore_label)
 
 
 def _table(examined: _Examined) -> pd.DataFrame:
@@ -182,7 +183,8 @@ def _table(examined: _Examined) -> pd.DataFrame:
 def _row(pair: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict[str, Any]:
     height, width = labels.shape[-2:]
     own = {str(pair.image_path), str(pair.mask_path)}
-    values = [examined.masks.classes[label] for label in np.unique(labels)]
+    known = judged(labels)
+    values = [examined.masks.classes[label] for label in np.unique(labels[known])]
     return {
         "id": pair.id,
         "image": pair.image_path.name,
@@ -195,7 +197,8 @@ def _row(pair: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict
         "min": pair.image.data.min().item(),
         "max": pair.image.data.max().item(),
         "classes": ", ".join(map(str, values)),
-        "foreground_share": np.count_nonzero(labels) / labels.size,
+        "foreground_share": float(np.mean(labels[known] != 0)) if known.any() else None,
+        "ignored_share": float(np.mean(~known)),
         "objects": _objects(pair.mask.data, labels, examined.masks.kind),
         "findings": "; ".join(note.found for note in examined.notes if note.where in own),
     }
@@ -203,7 +206,8 @@ def _row(pair: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict
 
 def _objects(mask: NDArray[Any], labels: NDArray[np.uint8], kind: str) -> int:
     if kind == "instances":
-        return len(np.unique(mask[mask != 0]))
+        return len(np.unique(mask[(mask != 0) & judged(labels)]))
     from skimage.measure import label
 
-    return int(label(labels, background=0, connectivity=labels.ndim).max())
+    classes = np.where(judged(labels), labels, 0)
+    return int(label(classes, background=0, connectivity=labels.ndim).max())

@@ -31,6 +31,8 @@ class ExpertMasks:
         as 0 and 1.
     classes : tuple of int
         The class values, background first.
+    ignore_label : int or None
+        Value of pixels in `masks` that an expert did not judge; None where all were.
     notes : tuple of Problem
         How the masks were understood, and what looks odd.
     """
@@ -38,6 +40,7 @@ class ExpertMasks:
     masks: dict[str, dict[str, NDArray[np.integer]]]
     classes: tuple[int, ...]
     notes: tuple[Problem, ...]
+    ignore_label: int | None = None
 
 
 def read_expert_masks(found: ExpertFolder, config: DataConfig) -> ExpertMasks:
@@ -58,11 +61,17 @@ def read_expert_masks(found: ExpertFolder, config: DataConfig) -> ExpertMasks:
     """
     keys, paths, masks, notes = _read_all(found, config)
     names = [str(path) for path in paths]
-    decided = interpret_masks(masks, names, config.mask_kind, config.mask_classes, ridges=False)
-    values = np.asarray(decided.classes)
-    values = values.astype(np.min_scalar_type(int(values.max())))
-    labels = [values[one] for one in decided.labels]
-    return ExpertMasks(_by_image(keys, labels), decided.classes, (*notes, *decided.notes))
+    ignore = config.ignore_label
+    decided = interpret_masks(
+        masks, names, config.mask_kind, config.mask_classes, ridges=False, ignore=ignore
+    )
+    if ignore is not None and (ignore < 0 or ignore in decided.classes):
+        # Consensus labels are unsigned, and the two classes of numbered objects may meet the value to ignore.
+        ignore = max(decided.classes) + 1
+    known = [*decided.classes] if ignore is None else [*decided.classes, ignore]
+    values = np.asarray(known, np.min_scalar_type(max(known)))
+    labels = [values[np.minimum(one, len(known) - 1)] for one in decided.labels]
+    return ExpertMasks(_by_image(keys, labels), decided.classes, (*notes, *decided.notes), ignore)
 
 
 def read_expert_objects(found: ExpertFolder, config: DataConfig) -> ExpertMasks:

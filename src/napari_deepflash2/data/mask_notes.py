@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Problem
+from .ignored import foreground, judged
 
 _USUAL_SHARE = 0.25
 _INVERTED_SHARE = 0.5
 _INVERTED_SET = 0.75
+# Where less of a mask was judged, the share of the foreground tells how it was painted, not what is there.
+_ENOUGH_JUDGED = 0.5
 
 
 def notes_of_set(
@@ -28,8 +32,56 @@ def notes_of_set(
     ]
 
 
+def notes_of_ignored(
+    labels: Sequence[NDArray[np.uint8]], names: Sequence[str], ignore: int, background: int
+) -> list[Problem]:
+    """Note how much is ignored, masks of which nothing is left, and a label to ignore that no mask holds.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray of uint8
+        Class labels, `IGNORE` where a pixel was not judged.
+    names : sequence of str
+        A name for each mask.
+    ignore, background : int
+        The values that these two had in the masks.
+    """
+    ignored = sum(label.size - np.count_nonzero(judged(label)) for label in labels)
+    if not ignored:
+        found = f"no mask holds the label to ignore, {ignore}"
+        return [Problem("masks", found, "Check the setting 'ignore_label'.", "ignore-label-unused")]
+    share = ignored / sum(label.size for label in labels)
+    found = f"{share:.0%} of their pixels are ignored (value {ignore})"
+    found += f"; {background}, the lowest other value, is the background" if ignore == 0 else ""
+    notes = [Problem("masks", found, "Nothing to do.", "ignored-pixels")]
+    left = [name for label, name in zip(labels, names, strict=True) if not judged(label).any()]
+    if left:
+        found = f"{len(left)} of {len(labels)} masks are ignored everywhere: {_shown(left)}"
+        remedy = "Paint in them or take them out: nothing is learned from these images."
+        notes.append(Problem("masks", found, remedy, "ignored-everywhere"))
+    return notes
+
+
+def notes_of_numbers(masks: Sequence[NDArray[Any]], names: Sequence[str], ignore: int) -> list[Problem]:
+    """Note masks in which the ignored value may well be the number of an object."""
+    return [
+        Problem(
+            name,
+            f"{ignore} is ignored, but may be an object: they are numbered up to {mask.max()}",
+            "If so, number the objects anew and give what was not judged a value beyond all of them.",
+            "ignored-object",
+        )
+        for mask, name in zip(masks, names, strict=True)
+        if ignore > 0 and mask.max(initial=0) > ignore and np.any(mask == ignore)
+    ]
+
+
 def _empty(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterator[Problem]:
-    empty = [name for label, name in zip(labels, names, strict=True) if not label.any()]
+    empty = [
+        name
+        for label, name in zip(labels, names, strict=True)
+        if judged(label).any() and not foreground(label).any()
+    ]
     if empty:
         found = f"{len(empty)} of {len(labels)} masks have no foreground: {_shown(empty)}"
         yield Problem("masks", found, "Nothing to do if these images show no object.", "empty-masks")
@@ -38,7 +90,7 @@ def _empty(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterato
 def _identical(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterator[Problem]:
     same = defaultdict(list)
     for label, name in zip(labels, names, strict=True):
-        if label.any():
+        if foreground(label).any():
             same[label.shape, hashlib.sha256(label.tobytes()).digest()].append(name)
     groups = [equal for equal in same.values() if len(equal) > 1]
     if groups:
@@ -49,7 +101,7 @@ def _identical(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Ite
 
 
 def _inverted(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterator[Problem]:
-    shares = np.array([np.count_nonzero(label) / label.size for label in labels])
+    shares = np.array([_share(label) for label in labels])
     if not shares.any():
         return
     usual = float(np.median(shares[shares > 0]))
@@ -62,6 +114,12 @@ def _inverted(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iter
             if share > _INVERTED_SHARE:
                 found = f"foreground covers {share:.0%}, elsewhere {usual:.0%} (median)"
                 yield Problem(name, found, remedy, "inverted-mask")
+
+
+def _share(label: NDArray[np.uint8]) -> float:
+    """Share of the foreground; 0 where too little was judged to tell."""
+    known = np.count_nonzero(judged(label))
+    return np.count_nonzero(foreground(label)) / known if known > _ENOUGH_JUDGED * label.size else 0.0
 
 
 def _rare_classes(

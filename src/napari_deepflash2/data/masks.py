@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, Problem, raise_if_any
+from ..errors import Problem
 from .ignored import IGNORE
 from .mask_kind import MaskKind, decide_kind
-from .mask_notes import notes_of_set
-from .reading import refuse_fractions
-
-# With the background; the labels 0 to L - 1 leave out the one that stands for ignored pixels.
-_MOST_CLASSES = IGNORE
+from .mask_notes import notes_of_ignored, notes_of_numbers, notes_of_set
+from .mask_values import background_value, class_values, refuse_no_foreground, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class MaskSet:
     Attributes
     ----------
     labels : list of ndarray of uint8
-        For each mask its class labels 0 to L - 1, in the mask's shape; 0 is background.
+        For each mask its class labels 0 to L - 1, in the mask's shape; 0 is background, `IGNORE` not judged.
     classes : tuple of int
         The original value of each class label; (0, 1) for instance masks.
     kind : {"classes", "instances"}
@@ -48,12 +44,15 @@ def interpret_masks(
     kind: MaskKind = "auto",
     classes: Sequence[int] | None = None,
     ridges: bool = True,
+    ignore: int | None = None,
 ) -> MaskSet:
     """Decide what the values of all masks of a set mean, and turn them into class labels.
 
     Two values, such as 0/1 and 0/255, are background and foreground; 0 to n are classes. Where most values
     are one connected object each, they number single objects (instances): these become foreground, and
-    where two objects touch, a background ridge of one pixel keeps them apart.
+    where two objects touch, a background ridge of one pixel keeps them apart. One value may say that a
+    pixel was not judged. Where that is 0, as in a mask painted in part, the lowest other value is the
+    background, and the values are classes: numbered objects need a ground that is not ignored.
 
     Parameters
     ----------
@@ -68,6 +67,8 @@ def interpret_masks(
         0 and need not be named.
     ridges : bool
         Whether a ridge keeps touching instances apart.
+    ignore : int, optional
+        Value of pixels that were not judged; may be negative.
 
     Returns
     -------
@@ -79,51 +80,33 @@ def interpret_masks(
         Where a mask holds fractions, negative or unexpected values, or is no label image; where no mask has
         foreground; where values may be classes or instances. Names every mask concerned.
     """
-    whole = _whole_numbers(masks, names)
-    values = [frozenset(np.unique(mask).tolist()) - {0} for mask in whole]
-    _refuse_no_foreground(values, names)
-    decided, notes = decide_kind(whole, values, names, "classes" if classes else kind)
+    whole = whole_numbers(masks, names, ignore)
+    background = background_value(whole, kind, classes, ignore)
+    marked = [_without(mask, background, ignore) for mask in whole]
+    values = [frozenset(np.unique(mask).tolist()) - {0} for mask in marked]
+    refuse_no_foreground(values, names, background)
+    decided, notes = decide_kind(marked, values, names, "classes" if classes or background else kind)
     if decided == "instances":
         found: tuple[int, ...] = (0, 1)
-        labels = [_foreground(mask, ridges) for mask in whole]
+        labels = [_foreground(mask, ridges) for mask in marked]
     else:
-        found = _classes(whole, values, names, classes)
-        labels = [_class_labels(mask, found) for mask in whole]
+        given = [value for value in classes or () if value not in (background, ignore)]
+        found = class_values(whole, values, names, given, background)
+        labels = [_class_labels(mask, (0, *found[1:])) for mask in marked]
+    if ignore is not None:
+        labels = [_with_ignored(own, mask == ignore) for own, mask in zip(labels, whole, strict=True)]
+        notes += notes_of_ignored(labels, names, ignore, background)
+        notes += notes_of_numbers(whole, names, ignore) if decided == "instances" else []
     return MaskSet(labels, found, decided, (*notes, *notes_of_set(labels, names, found)))
 
 
-def _whole_numbers(masks: Sequence[NDArray[Any]], names: Sequence[str]) -> list[NDArray[Any]]:
-    problems: list[Problem] = []
-    for mask, name in zip(masks, names, strict=True):
-        problems += _value_problems(mask, name)
-    raise_if_any(problems)
-    return [mask if mask.dtype.kind in "iu" else mask.astype(np.int64) for mask in masks]
+def _without(mask: NDArray[Any], background: int, ignore: int | None) -> NDArray[Any]:
+    """Set background and ignored pixels to 0."""
+    return mask if ignore is None else np.where((mask == background) | (mask == ignore), 0, mask)
 
 
-def _value_problems(mask: NDArray[Any], name: str) -> Iterator[Problem]:
-    if mask.dtype.kind not in "biu":
-        try:
-            refuse_fractions(name, mask)
-        except InputError as error:
-            yield from error.problems
-            return
-    if mask.size and mask.min() < 0:
-        yield Problem(
-            name,
-            f"holds negative values such as {mask.min()}",
-            "Save whole numbers from 0 (background) up; a label to ignore is not known here.",
-            "negative-label",
-        )
-
-
-def _refuse_no_foreground(values: Sequence[frozenset[int]], names: Sequence[str]) -> None:
-    if names and not any(values):
-        raise InputError.one(
-            names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
-            f"no foreground in {len(names)} mask{'s' * (len(names) > 1)}",
-            "Check that these are the masks; at least one needs foreground.",
-            "no-foreground",
-        )
+def _with_ignored(labels: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.where(ignored, np.uint8(IGNORE), labels)
 
 
 def _foreground(mask: NDArray[Any], ridges: bool) -> NDArray[np.uint8]:
@@ -156,75 +139,6 @@ def touching_pixels(mask: NDArray[Any]) -> NDArray[np.bool_]:
         there = (..., slice(down, height), slice(max(0, right), width + min(0, right)))
         left[here][(left[here] != left[there]) & (left[here] != 0) & (left[there] != 0)] = 0
     return left != mask
-
-
-def _classes(
-    masks: Sequence[NDArray[Any]],
-    values: Sequence[frozenset[int]],
-    names: Sequence[str],
-    given: Sequence[int] | None,
-) -> tuple[int, ...]:
-    present = frozenset[int]().union(*values)
-    if given:
-        known = (0, *(value for value in given if value != 0))
-        _refuse_values(masks, names, [own - set(known) for own in values], _not_given(known))
-        _refuse_too_many(names, len(known) - 1)
-        return known
-    if len(present) > 1 and present != frozenset(range(1, len(present) + 1)):
-        _refuse_values(masks, names, _unexpected(values), _not_consecutive(present))
-    _refuse_too_many(names, len(present))
-    return (0, *sorted(present))
-
-
-def _refuse_too_many(names: Sequence[str], classes: int) -> None:
-    if classes >= _MOST_CLASSES:
-        raise InputError.one(
-            f"{names[0]} to {names[-1]}",
-            f"{classes} classes; at most {_MOST_CLASSES - 1} can be learned",
-            "Set 'mask_kind' to 'instances' if the values number single objects.",
-            "too-many-classes",
-        )
-
-
-def _unexpected(values: Sequence[frozenset[int]]) -> list[frozenset[int]]:
-    """Tell for each mask the values that break the pattern: all, unless most masks share one value."""
-    alone = Counter(own for own in values if len(own) == 1).most_common(1)
-    filled = sum(bool(own) for own in values)
-    usual = alone[0][0] if alone and 2 * alone[0][1] > filled else frozenset[int]()
-    return [own - usual for own in values]
-
-
-def _not_given(known: tuple[int, ...]) -> str:
-    return f"Set 'mask_classes' to all values there are (now {list(known)}), or correct the mask."
-
-
-def _not_consecutive(present: frozenset[int]) -> str:
-    table = [0, *sorted(present)]
-    if len(table) > 12:
-        return "Save masks with 0 for background and 1 to n for the classes."
-    numbered = ", ".join(f"{value} becomes {label}" for label, value in enumerate(table))
-    return (
-        "Save masks with 0 for background and 1 to n for the classes; or, if these values are the classes, "
-        f"set 'mask_classes' to {table} ({numbered}); or, if they number single objects, 'mask_kind' to "
-        "'instances'."
-    )
-
-
-def _refuse_values(
-    masks: Sequence[NDArray[Any]], names: Sequence[str], wrong: Sequence[frozenset[int]], remedy: str
-) -> None:
-    raise_if_any(
-        Problem(name, f"holds unexpected values: {_histogram(mask)}", remedy, "unexpected-values")
-        for mask, name, values in zip(masks, names, wrong, strict=True)
-        if values
-    )
-
-
-def _histogram(mask: NDArray[Any], most: int = 8) -> str:
-    values, counts = np.unique(mask, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:most]
-    shown = ", ".join(f"{values[i]} ({100 * counts[i] / mask.size:.2g} %)" for i in sorted(order))
-    return shown + (f" and {len(values) - most} more" if len(values) > most else "")
 
 
 def _class_labels(mask: NDArray[Any], classes: tuple[int, ...]) -> NDArray[np.uint8]:

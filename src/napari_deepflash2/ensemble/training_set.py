@@ -31,7 +31,7 @@ class TrainingSet:
     images : tuple of ndarray of float32, shape (Y, X, C)
         Intensities as stored.
     labels : tuple of ndarray of uint8, shape (Y, X)
-        Classes, 0 to L - 1.
+        Classes, 0 to L - 1; `IGNORE` where a pixel was not judged.
     classes : tuple of int
         The L values that the masks had, the background first.
     groups : tuple
@@ -112,7 +112,11 @@ class TrainingSet:
         checked = as_images(images, [f"image {id_}" for id_ in ids])
         mask_names = [f"mask {id_}" for id_ in ids]
         found = interpret_masks(
-            [np.asarray(mask) for mask in masks], mask_names, config.mask_kind, config.mask_classes
+            [np.asarray(mask) for mask in masks],
+            mask_names,
+            config.mask_kind,
+            config.mask_classes,
+            ignore=config.ignore_label,
         )
         _check_shapes(checked, found.labels, mask_names)
         for note in found.notes:

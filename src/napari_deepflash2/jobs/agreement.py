@@ -28,7 +28,7 @@ def report_agreement(
     out : path
         Tables are written as CSV and as the sheets of ``agreement.xlsx``, figures as PNG and SVG.
     config : Configuration, optional
-        Its part ``data`` and the ignore label of its part ``consensus`` are used.
+        Its part ``data`` is used, and the ignore label of its part ``consensus`` where ``data`` has none.
     pixel_size : sequence of float, optional
         Size of a pixel along each axis, for surface distances; in pixels when not given.
     progress : ProgressCallback
@@ -42,8 +42,9 @@ def report_agreement(
     config = config or Configuration()
     out = claim_output(out, experts_dir)
     read = read_expert_masks(find_expert_masks(experts_dir), config.data)
+    ignore = config.consensus.ignore_label if read.ignore_label is None else read.ignore_label
     agreement = measure_agreement_of_images(
-        read.masks, ignore_label=config.consensus.ignore_label, pixel_size=pixel_size, progress=progress
+        read.masks, ignore_label=ignore, pixel_size=pixel_size, progress=progress
     )
     save_agreement(agreement, out)
     return agreement

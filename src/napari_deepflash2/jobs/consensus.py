@@ -82,6 +82,8 @@ def make_consensus(
     out = claim_output(out, experts_dir)
     read = read_expert_masks(find_expert_masks(experts_dir), config.data)
     settings = config.consensus.model_dump()
+    if read.ignore_label is not None:
+        settings["ignore_label"] = read.ignore_label
     found = estimate_consensus_of_images(read.masks, pooled=pooled, progress=progress, **settings)
     paths = {name: _write_mask(out / name, consensus.labels) for name, consensus in found.items()}
     if soft:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Configuration
-from ..consensus import dice
 from ..data import ImageFile, image_id, list_images, read_image
 from ..data.set_checks import in_channels
 from ..errors import InputError, Problem, raise_if_any
@@ -19,7 +18,7 @@ from ..files import written_aside
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..tables import write_csv
 from .folders import claim_output
-from .targets import read_targets
+from .targets import Target, read_targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +64,8 @@ def predict_folder(
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
         in [0, 1] on one scale for all images, are written here, and ``predictions.csv``.
     masks_dir : path, optional
-        True masks, paired by ID; the table then has the Dice of each image.
+        True masks, paired by ID; the table then has the Dice of each image, over the pixels that were
+        judged.
     config : Configuration, optional
         Its parts ``data`` and ``prediction`` are used; by default those the ensemble was trained with.
     progress : ProgressCallback
@@ -148,7 +148,7 @@ def _write_tiff(path: Path, data: NDArray[Any], axes: str) -> None:
 
 
 def _rows_of(
-    name: str, image: ImageFile, predictions: list[Prediction], target: NDArray[np.integer] | None
+    name: str, image: ImageFile, predictions: list[Prediction], target: Target | None
 ) -> Iterator[dict[str, Any]]:
     leading = _leading_shape(image)
     for index, prediction in zip(np.ndindex(leading), predictions, strict=True):
@@ -163,14 +163,7 @@ def _rows_of(
             "ood_score": prediction.ood_score,
             "is_ood": prediction.is_ood,
         }
-        yield row if target is None else row | _dice_columns(prediction.labels, target[index])
-
-
-def _dice_columns(labels: NDArray[np.integer], target: NDArray[np.integer]) -> dict[str, Any]:
-    classes = [value for value in np.union1d(labels, target) if value != 0]
-    per_class = {f"dice_{value}": dice(labels == value, target == value) for value in classes}
-    mean = float(np.mean(list(per_class.values()))) if per_class else dice(labels > 0, target > 0)
-    return {"dice": mean} | (per_class if len(classes) > 1 else {})
+        yield row if target is None else row | target.dice(prediction.labels, index)
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
