@@ -23,7 +23,7 @@ def test_configuration_and_errors_load_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["consensus", "data", "ensemble", "exchange", "jobs", "prediction", "sample_data"]
+    "room", ["consensus", "data", "ensemble", "exchange", "jobs", "objects", "prediction", "sample_data"]
 )
 def test_the_science_loads_neither_napari_nor_qt(room: str) -> None:
     code = (

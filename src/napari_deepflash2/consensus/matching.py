@@ -36,6 +36,35 @@ def numbered_objects(mask: NDArray[Any]) -> NDArray[np.int32]:
     return (index.reshape(np.shape(mask)) + (values[0] != 0)).astype(np.int32)
 
 
+def overlapping_pairs(
+    first: NDArray[np.int32], second: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Float]:
+    """Objects of two images that share pixels, and their intersection over union.
+
+    Parameters
+    ----------
+    first, second : ndarray of int32, equal shapes
+        Objects numbered 1 to N and 1 to M without a gap, background 0.
+
+    Returns
+    -------
+    rows, columns : ndarray of int64, shape (P,)
+        Number of the object in either image, less 1.
+    overlaps : ndarray of float64, shape (P,)
+        Intersection over union of each pair, above 0.
+    """
+    from scipy.sparse import coo_array
+
+    both = (first > 0) & (second > 0)
+    shape = int(first.max()), int(second.max())
+    ones = np.ones(np.count_nonzero(both), np.int64)
+    pixels = coo_array((ones, (first[both] - 1, second[both] - 1)), shape)
+    pairs = pixels.tocsr().tocoo()
+    rows, columns = (index.astype(np.int64) for index in pairs.coords)
+    areas_first, areas_second = (np.bincount(image.reshape(-1))[1:] for image in (first, second))
+    return rows, columns, pairs.data / (areas_first[rows] + areas_second[columns] - pairs.data)
+
+
 def object_overlaps(first: NDArray[np.int32], second: NDArray[np.int32]) -> Float:
     """Intersection over union of every object of one image with every object of another.
 
@@ -48,14 +77,10 @@ def object_overlaps(first: NDArray[np.int32], second: NDArray[np.int32]) -> Floa
     -------
     ndarray of float64, shape (N, M)
     """
-    n_first, n_second = int(first.max()), int(second.max())
-    areas_first = np.bincount(first.reshape(-1), minlength=n_first + 1)[1:]
-    areas_second = np.bincount(second.reshape(-1), minlength=n_second + 1)[1:]
-    both = (first > 0) & (second > 0)
-    pairs = (first[both].astype(np.int64) - 1) * n_second + second[both] - 1
-    common = np.bincount(pairs, minlength=n_first * n_second).reshape(n_first, n_second)
-    union = areas_first[:, None] + areas_second - common
-    return np.asarray(common / np.maximum(union, 1))
+    overlaps = np.zeros((int(first.max()), int(second.max())))
+    rows, columns, found = overlapping_pairs(first, second)
+    overlaps[rows, columns] = found
+    return overlaps
 
 
 def assign(overlaps: Float, least: float) -> list[tuple[int, int]]:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 IGNORE = 255
 
 
-def judged(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def judged(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Mark the pixels of a mask of class labels that have a part in sampling, loss and scores."""
     return labels != IGNORE
 
 
-def foreground(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def foreground(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Mark the pixels of a mask of class labels that are neither background nor ignored."""
     return (labels != 0) & (labels != IGNORE)
