@@ -1,6 +1,7 @@
 """From an image and trained networks to labels, probabilities and uncertainty."""
 
 from .engine import Moments, Predictor, predict_moments
+from .reliability import Reliability
 from .result import Prediction
 
-__all__ = ["Moments", "Prediction", "Predictor", "predict_moments"]
+__all__ = ["Moments", "Prediction", "Predictor", "Reliability", "predict_moments"]
