@@ -86,6 +86,20 @@ def test_a_window_inside_is_the_image_itself() -> None:
     assert np.array_equal(cut(image, 3, 5, (10, 20)), image[:, 3:13, 5:25])
 
 
+def test_a_window_is_a_copy() -> None:
+    image = np.zeros((30, 40))
+    cut(image, 0, 0, (30, 40))[:] = 1
+    assert not image.any()
+
+
+@pytest.mark.parametrize("corner", [(-3, 5), (25, 5), (3, -50), (3, 35), (-50, -50), (60, 90)])
+def test_a_window_over_a_border_is_mirrored(corner: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).random((2, 30, 40))
+    padded = np.pad(image, ((0, 0), (100, 100), (100, 100)), mode="reflect")
+    y, x = corner[0] + 100, corner[1] + 100
+    assert np.array_equal(cut(image, *corner, (10, 20)), padded[:, y : y + 10, x : x + 20])
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1)])
 def test_a_window_larger_than_the_image_is_filled(shape: tuple[int, int]) -> None:
     window = cut(np.full(shape, 7), -20, -20, (64, 64))

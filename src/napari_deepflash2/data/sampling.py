@@ -103,9 +103,13 @@ def cut(array: NDArray[Number], y: int, x: int, shape: tuple[int, int]) -> NDArr
     ndarray, shape (..., height, width)
         A copy.
     """
-    rows = mirrored_indices(y, shape[0], array.shape[-2])
-    columns = mirrored_indices(x, shape[1], array.shape[-1])
-    return array[..., rows[:, None], columns]
+    (height, width), (bottom, right) = array.shape[-2:], (y + shape[0], x + shape[1])
+    if y >= 0 and x >= 0 and bottom <= height and right <= width:
+        return array[..., y:bottom, x:right].copy()
+    rows, columns = mirrored_indices(y, shape[0], height), mirrored_indices(x, shape[1], width)
+    # One axis after the other, on what is needed of it: much faster than both at once.
+    left = columns.min()
+    return array[..., left : columns.max() + 1].take(rows, -2).take(columns - left, -1)
 
 
 def mirrored_indices(start: int, length: int, size: int) -> NDArray[np.intp]:
