@@ -61,8 +61,32 @@ class TrainingConfig(Section):
         description="Standardise intensities by each image's own mean and standard deviation, or by those "
         "of the training images.",
     )
-    loss: Literal["cross_entropy", "dice", "cross_entropy_dice", "focal", "tversky"] = Field(
-        "cross_entropy_dice", description="What training minimises."
+    loss: Literal[
+        "cross_entropy",
+        "soft_cross_entropy",
+        "dice",
+        "cross_entropy_dice",
+        "jaccard",
+        "focal",
+        "lovasz",
+        "tversky",
+        "poly1_cross_entropy",
+    ] = Field("cross_entropy_dice", description="What training minimises.")
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="Share of each target that soft_cross_entropy spreads over all classes."
+    )
+    focal_gamma: float = Field(
+        2.0, ge=1, le=10, description="How much less focal minds pixels that are nearly right."
+    )
+    tversky_alpha: float = Field(0.3, gt=0, le=1, description="Weight of what is invented, for tversky.")
+    tversky_beta: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="Weight of what is missed, for tversky; above alpha it finds more of sparse objects.",
+    )
+    poly1_epsilon: float = Field(
+        1.0, ge=0, le=10, description="Weight of the linear term that poly1_cross_entropy adds."
     )
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Highest learning rate of the schedule.")
     weight_decay: float = Field(1e-3, ge=0, le=1, description="Weight decay of AdamW.")
