@@ -89,7 +89,30 @@ class TrainingConfig(Section):
         1.0, ge=0, le=10, description="Weight of the linear term that poly1_cross_entropy adds."
     )
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Highest learning rate of the schedule.")
-    weight_decay: float = Field(1e-3, ge=0, le=1, description="Weight decay of AdamW.")
+    optimiser: Literal["adamw", "adam", "radam", "nadam", "sgd", "rmsprop"] = Field(
+        "adamw", description="What turns gradients into steps."
+    )
+    schedule: Literal["one_cycle", "cosine"] = Field(
+        "one_cycle",
+        description="How the learning rate moves: up for 30 % of the iterations and down to nothing, or "
+        "down from the start.",
+    )
+    weight_decay: float = Field(1e-3, ge=0, le=1, description="How strongly weights are drawn to zero.")
+    gradient_clipping: float = Field(
+        10.0, ge=0, le=1e6, description="Largest norm of a step's gradient; 0 leaves gradients as they are."
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the running mean of the weights, such as 0.99, which then is validated and "
+        "kept in place of the weights themselves; 0 turns it off.",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Numbers to train with; auto takes bfloat16 where the device has instructions for it, "
+        "float16 on older NVIDIA cards, else float32. Prediction always computes in float32.",
+    )
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="How training tiles are varied."
     )

@@ -34,3 +34,27 @@ def seeded(*seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1))
         yield
+
+
+def best_precision(device: torch.device) -> str:
+    """Choose the precision that is fastest on a device without costing accuracy.
+
+    Returns
+    -------
+    str
+        A value of `TrainingConfig.precision`: bfloat16 where the device has instructions for it, float16
+        on older NVIDIA cards, else float32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    if device.type == "cpu" and _computes_bfloat16():
+        return "bfloat16"
+    return "float32"
+
+
+def _computes_bfloat16() -> bool:
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

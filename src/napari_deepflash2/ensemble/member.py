@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..config import Configuration
 from ..data.folds import Fold
 from ..data.normalisation import Normalisation
@@ -14,21 +12,20 @@ from ..errors import InputError
 from ..prediction import Predictor
 from ..progress import ProgressCallback
 from .batchnorm import has_batch_norm, re_estimate_batch_norm
-from .device import seeded
 from .losses import build_loss
 from .networks import build_network
+from .optimisation import NotFinite, Optimisation
 from .tiles import TileSource
 from .training_set import TrainingSet
 from .validation import Validation, validate
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 # Streams of random numbers, so that no two uses share one.
 _WEIGHTS, _TILES, _NETWORK, _STATISTICS = range(4)
 _BATCHES_FOR_STATISTICS = 16
-_LARGEST_GRADIENT = 10.0
 
 
 @dataclass
@@ -77,8 +74,6 @@ class Member:
     def __init__(
         self, data: TrainingSet, fold: int, split: Fold, config: Configuration, device: torch.device
     ) -> None:
-        import torch
-
         self.fold, self.split, self.data = fold, split, data
         self._config, self._settings, self._device = config, config.training, device
         n_classes = len(data.classes)
@@ -96,12 +91,7 @@ class Member:
         )
         self.network = network.to(device)
         self._loss = build_loss(self._settings)
-        self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), self._settings.learning_rate, weight_decay=self._settings.weight_decay
-        )
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, self._settings.learning_rate, total_steps=self._settings.iterations + 1
-        )
+        self._optimisation = Optimisation(self.network, self._settings, device)
         self.iteration = 0
         self.best: Best | None = None
         self.losses: list[float] = []
@@ -110,7 +100,13 @@ class Member:
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        return float(self._schedule.get_last_lr()[0])
+        return self._optimisation.learning_rate(self.iteration)
+
+    @property
+    def validated_network(self) -> nn.Module:
+        """The network whose weights are measured and kept: the averaged one, where there is one."""
+        average = self._optimisation.average
+        return self.network if average is None else average.network
 
     def step(self) -> float:
         """Learn from one batch; return the loss.
@@ -120,31 +116,28 @@ class Member:
         InputError
             Where the loss is no finite number. The weights stay as they were.
         """
-        import torch
-
         batch = self._tiles.batch(*self._seed(_TILES))
-        self.network.train()
-        self._optimiser.zero_grad(set_to_none=True)
-        with seeded(*self._seed(_NETWORK)):
-            loss = self._loss(self.network(batch.images), batch.targets, batch.weights)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise self._not_finite(value)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
-        self._optimiser.step()
-        self._schedule.step()
+        try:
+            value = self._optimisation.step(
+                batch.images,
+                lambda logits: self._loss(logits, batch.targets, batch.weights),
+                self.iteration,
+                *self._seed(_NETWORK),
+            )
+        except NotFinite as error:
+            raise self._not_finite(error.value) from error
         self.iteration += 1
         self.losses.append(value)
         return value
 
     def validate(self, progress: ProgressCallback) -> Validation:
         """Measure the present weights on the held-out images; keep them where they are the best."""
-        if has_batch_norm(self.network):
+        network = self.validated_network
+        if has_batch_norm(network):
             seed, fold = self._settings.random_state, self.fold
             batches = range(_BATCHES_FOR_STATISTICS)
             re_estimate_batch_norm(
-                self.network, (self._tiles.batch(seed, fold, _STATISTICS, i).images for i in batches)
+                network, (self._tiles.batch(seed, fold, _STATISTICS, i).images for i in batches)
             )
         held_out = self.split[1]
         found = validate(
@@ -158,20 +151,19 @@ class Member:
             progress,
         )
         if self.best is None or self.best.is_reached_by(found):
-            self.best = Best(self.iteration, found, _copied(self.network.state_dict()))
+            self.best = Best(self.iteration, found, _copied(network.state_dict()))
         return found
 
     def predictor(self, name: str) -> Predictor:
         """Make the present weights ready to predict."""
-        return Predictor(name, self.network.eval(), self.normalisation)
+        return Predictor(name, self.validated_network.eval(), self.normalisation)
 
     def state(self) -> dict[str, Any]:
         """Everything that has to be kept, as tensors and plain values."""
         return {
             "iteration": self.iteration,
             "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "schedule": _plain(self._schedule.state_dict()),
+            "optimisation": self._optimisation.state(),
             "losses": self.losses,
             "history": self.history,
             "best": None if self.best is None else _best_state(self.best),
@@ -181,8 +173,7 @@ class Member:
         """Go back to where `state` was taken."""
         self.iteration = state["iteration"]
         self.network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._schedule.load_state_dict(state["schedule"])
+        self._optimisation.restore(state["optimisation"])
         self.losses, self.history = state["losses"], state["history"]
         best = state["best"]
         self.best = None
@@ -209,8 +200,3 @@ def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _best_state(best: Best) -> dict[str, Any]:
     return {"iteration": best.iteration, "weights": best.weights, **asdict(best.validation)}
-
-
-def _plain(state: dict[str, Any]) -> dict[str, Any]:
-    # The schedule keeps a reference to its own annealing function, which is no state.
-    return {key: value for key, value in state.items() if not callable(value)}

@@ -12,12 +12,13 @@ from ..config import Configuration
 from ..data.folds import Fold, split_folds
 from ..errors import InputError
 from ..progress import Cancelled, Progress, ProgressCallback, ignore_progress
+from .automatic import resolved
 from .checkpoint import Checkpoints
 from .device import choose_device
 from .folder import check_free_space, claimed_folder
 from .loaded import Ensemble, load_ensemble
 from .loop import train_member
-from .manifest import Manifest, MemberRecord
+from .manifest import MANIFEST, Manifest, MemberRecord
 from .member import Member
 from .networks import build_network
 from .resume import resumed_manifest
@@ -106,12 +107,14 @@ class _Run:
         progress: ProgressCallback,
         resume: bool,
     ) -> _Run:
+        device = choose_device()
+        before = Manifest.load(folder).configuration if resume and (folder / MANIFEST).exists() else None
+        config = resolved(config, device, before)
         training = config.training
         network = build_network(training.architecture, data.channels, len(data.classes))
         splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
         splits = splits[: training.models]
         check_free_space(folder, network, len(splits))
-        device = choose_device()
         manifest = _new_manifest(data, config, len(splits), device)
         if resume:
             manifest = resumed_manifest(folder, manifest)

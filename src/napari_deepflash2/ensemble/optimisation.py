@@ -1,0 +1,178 @@
+"""One step of learning: precision, gradients, optimiser, schedule and the running mean of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..config import TrainingConfig
+from .averaging import AveragedWeights
+from .device import seeded
+from .schedules import pace
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+LossOfLogits = Callable[["Tensor"], "Tensor"]
+
+# Where torch brings one kernel for the whole update.
+_FUSED = {"adamw", "adam", "sgd"}
+_MOMENTUM_OF_SGD = 0.9
+
+
+class NotFinite(ArithmeticError):
+    """A loss or gradient that is no finite number; the weights stay as they were.
+
+    Parameters
+    ----------
+    value : float
+        The loss, or the size of the gradient.
+    """
+
+    def __init__(self, value: float) -> None:
+        super().__init__(f"the loss became {value}")
+        self.value = value
+
+
+class Optimisation:
+    """What moves the weights of one network.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        On its device; changed in place.
+    config : TrainingConfig
+        With the precision resolved.
+    device : torch.device
+        Of the network.
+
+    Attributes
+    ----------
+    average : AveragedWeights or None
+        The running mean of the weights, where it is on.
+    """
+
+    def __init__(self, network: nn.Module, config: TrainingConfig, device: torch.device) -> None:
+        import torch
+
+        self._network, self._config, self._device = network, config, device
+        self._optimiser = build_optimiser(network, config)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
+        self.average = AveragedWeights(network, config.ema) if config.ema else None
+
+    def learning_rate(self, iteration: int) -> float:
+        """Of the step with that number, from 0."""
+        return self._config.learning_rate * pace(self._config, iteration).rate
+
+    def step(self, images: Tensor, loss: LossOfLogits, iteration: int, *seed: int) -> float:
+        """Learn from one batch; return the loss.
+
+        Parameters
+        ----------
+        images : Tensor of float32, shape (N, C, Y, X)
+            The batch.
+        loss : callable
+            Of its logits, float32, shape (N, L, Y, X).
+        iteration : int
+            Steps done before.
+        *seed : int
+            Of the network's own random numbers, such as dropout.
+
+        Raises
+        ------
+        NotFinite
+            Where the loss or its gradient is no finite number.
+        """
+        self._set_pace(iteration)
+        self._network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        with seeded(*seed):
+            value = self._gradients(images, loss)
+        self._update()
+        if self.average is not None:
+            self.average.update(self._network, iteration)
+        return value
+
+    def state(self) -> dict[str, Any]:
+        """All that has to be kept beside the network's weights."""
+        return {
+            "optimiser": self._optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "average": None if self.average is None else self.average.network.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was taken."""
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            self.average.network.load_state_dict(state["average"])
+
+    def _gradients(self, images: Tensor, loss: LossOfLogits) -> float:
+        with autocast(self._device, self._config.precision):
+            logits = self._network(images)
+        found = loss(logits.float())
+        value = float(found.detach())
+        if not math.isfinite(value):
+            raise NotFinite(value)
+        self._scaler.scale(found).backward()
+        return value
+
+    def _update(self) -> None:
+        import torch
+
+        self._scaler.unscale_(self._optimiser)
+        most = self._config.gradient_clipping or math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(self._network.parameters(), most))
+        # With a scaler it is expected now and then: the step is left out and the scale halved.
+        if not math.isfinite(norm) and not self._scaler.is_enabled():
+            raise NotFinite(norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+
+    def _set_pace(self, iteration: int) -> None:
+        now = pace(self._config, iteration)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._config.learning_rate * now.rate * group["rate_factor"]
+            if now.momentum is not None and "betas" in group:
+                group["betas"] = (now.momentum, group["betas"][1])
+            elif now.momentum is not None and self._config.optimiser == "sgd":
+                group["momentum"] = now.momentum
+
+
+def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Make the optimiser that the settings name, for all weights of a network."""
+    from torch import optim
+
+    kinds: dict[str, type[optim.Optimizer]] = {
+        "adamw": optim.AdamW,
+        "adam": optim.Adam,
+        "radam": optim.RAdam,
+        "nadam": optim.NAdam,
+        "sgd": optim.SGD,
+        "rmsprop": optim.RMSprop,
+    }
+    options: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimiser in _FUSED:
+        options["fused"] = True
+    if config.optimiser == "sgd":
+        options |= {"momentum": _MOMENTUM_OF_SGD, "nesterov": True}
+    return kinds[config.optimiser](parameter_groups(network), **options)
+
+
+def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+    """Sort the weights by how fast they learn: ``rate_factor`` times the learning rate."""
+    return [{"params": list(network.parameters()), "rate_factor": 1.0}]
+
+
+@contextmanager
+def autocast(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute in the block with fewer bits where that is safe, as torch decides by operation."""
+    import torch
+
+    kinds = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+    with torch.autocast(device.type, kinds.get(precision), enabled=precision in kinds):
+        yield
