@@ -25,6 +25,14 @@ def test_by_the_training_images_a_brighter_image_stays_brighter() -> None:
     assert np.allclose(values.mean((1, 2)), 2, atol=0.1)
 
 
+@pytest.mark.parametrize("kind", ["image", "training"])
+def test_parts_are_standardised_as_the_whole_image_is(kind: str) -> None:
+    image = _image(seed=3)
+    normalisation = Normalisation.learn([_image()], kind)
+    part = normalisation.for_image(image).apply(image[5:20, 7:30])
+    np.testing.assert_array_equal(part, normalisation.apply(image)[:, 5:20, 7:30])
+
+
 def test_statistics_are_those_of_all_pixels() -> None:
     images = [_image()[:10], _image(1) * 3]
     pixels = np.concatenate([image.reshape(-1, 2) for image in images]).astype(np.float64)

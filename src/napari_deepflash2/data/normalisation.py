@@ -16,6 +16,33 @@ FloatImage = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Standardisation:
+    """Intensities less `offset`, divided by `scale`.
+
+    Attributes
+    ----------
+    offset, scale : tuple of float
+        One value per channel, in the units of the image; `scale` is above 0.
+    """
+
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @classmethod
+    def of(cls, mean: NDArray[np.float64], std: NDArray[np.float64]) -> Standardisation:
+        """Make means 0 and standard deviations 1; leave the size of constant channels as it is."""
+        # A spread below float32's resolution of the values is rounding, not structure.
+        scale = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-30), std, 1)
+        return cls(tuple(mean.tolist()), tuple(scale.tolist()))
+
+    def apply(self, image: FloatImage) -> FloatImage:
+        """Standardise an image or a part of one, (Y, X, C); returns float32 (C, Y, X)."""
+        channels = np.moveaxis(image, -1, 0)
+        offset, scale = (np.array(values)[:, None, None] for values in (self.offset, self.scale))
+        return np.ascontiguousarray((channels - offset) / scale, dtype=np.float32)
+
+
+@dataclass(frozen=True)
 class Normalisation:
     """How intensities are standardised, per channel.
 
@@ -59,16 +86,16 @@ class Normalisation:
             Mean 0 and standard deviation 1 per channel, of this image or of the training images. A
             constant channel becomes 0 throughout where it is standardised by itself.
         """
-        channels = np.moveaxis(image, -1, 0)
-        mean, std = self._statistics(channels)
-        # A spread below float32's resolution of the values is rounding, not structure.
-        std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-30), std, 1)
-        return np.ascontiguousarray((channels - mean[:, None, None]) / std[:, None, None], dtype=np.float32)
+        return self.for_image(image).apply(image)
 
-    def _statistics(self, channels: FloatImage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def for_image(self, image: FloatImage) -> Standardisation:
+        """Decide on the figures that a (Y, X, C) image is standardised by, to apply them to its parts."""
         if self.kind == "training":
-            return np.array(self.mean), np.array(self.std)
-        return channels.mean((1, 2), dtype=np.float64), channels.std((1, 2), dtype=np.float64)
+            return Standardisation.of(np.array(self.mean), np.array(self.std))
+        channels = np.moveaxis(image, -1, 0)
+        return Standardisation.of(
+            channels.mean((1, 2), dtype=np.float64), channels.std((1, 2), dtype=np.float64)
+        )
 
 
 def as_images(arrays: Sequence[ArrayLike], names: Sequence[str]) -> list[FloatImage]:
