@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,19 +103,25 @@ def cut(array: NDArray[Number], y: int, x: int, shape: tuple[int, int]) -> NDArr
     ndarray, shape (..., height, width)
         A copy.
     """
-    (height, width), (bottom, right) = array.shape[-2:], (y + shape[0], x + shape[1])
-    if y >= 0 and x >= 0 and bottom <= height and right <= width:
-        return array[..., y:bottom, x:right].copy()
-    rows, columns = mirrored_indices(y, shape[0], height), mirrored_indices(x, shape[1], width)
-    # One axis after the other, on what is needed of it: much faster than both at once.
-    left = columns.min()
-    return array[..., left : columns.max() + 1].take(rows, -2).take(columns - left, -1)
+    down = _Span.of(y, shape[0], array.shape[-2])
+    across = _Span.of(x, shape[1], array.shape[-1])
+    pads = [(0, 0)] * (array.ndim - 2) + [down.pads, across.pads]
+    padded = np.pad(array[..., down.source, across.source], pads, mode="reflect")
+    return padded[..., down.window, across.window]
 
 
-def mirrored_indices(start: int, length: int, size: int) -> NDArray[np.intp]:
-    """Index `size` elements from `start` on, mirrored at both ends without doubling the edge."""
-    if size == 1:
-        return np.zeros(length, dtype=np.intp)
-    period = 2 * (size - 1)
-    folded = np.arange(start, start + length) % period
-    return np.where(folded < size, folded, period - folded)
+class _Span(NamedTuple):
+    """What to take along one axis, by how much to mirror it at both ends, and what to keep of that."""
+
+    source: slice
+    pads: tuple[int, int]
+    window: slice
+
+    @classmethod
+    def of(cls, start: int, length: int, size: int) -> _Span:
+        stop = start + length
+        before, after = max(-start, 0), max(stop - size, 0)
+        # Mirroring needs one element more than it adds; only a window that is nearly all border lacks some.
+        first, last = max(0, min(start, size - 1 - after)), min(size, max(stop, before + 1))
+        offset = start - first + before
+        return cls(slice(first, last), (before, after), slice(offset, offset + length))
