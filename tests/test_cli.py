@@ -59,6 +59,21 @@ def test_the_three_jobs_one_after_the_other(
     assert len(list(ensemble.glob("unet_deepflash2_model-*.pth"))) == 2
 
 
+def test_groups_are_kept_together_and_the_split_is_shown(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "groups.csv").write_text("image,group\n1,anna\n2,ben\n3,anna\n")
+    data = ("--images", folders / "images", "--masks", folders / "masks", "--groups", tmp_path / "groups.csv")
+    assert status("check", *data) == 0
+    shown = capsys.readouterr().out.splitlines()
+    split = [line.split() for line in shown[shown.index("Fold in which each image is held out") + 2 :]]
+    assert [row[:2] for row in split] == [["1", "anna"], ["2", "ben"], ["3", "anna"]]
+    assert split[0][2] == split[2][2] != split[1][2]
+    (tmp_path / "groups.csv").write_text("image,group\n1,anna\n2,ben\n")
+    assert status("train", *data, "--out", tmp_path / "e") == 2
+    assert "no group for 3" in capsys.readouterr().err
+
+
 def test_input_that_a_user_can_mend_gives_status_2_a_line_each_and_no_traceback(
     folders: Path, tmp_path: Path
 ) -> None:

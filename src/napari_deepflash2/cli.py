@@ -15,6 +15,7 @@ from .cli_parts import (
     Bars,
     ConfigFile,
     ExpertsFolder,
+    Groups,
     Images,
     Masks,
     Out,
@@ -126,13 +127,15 @@ def agreement(
 
 
 @app.command()
-def check(images: Images, masks: Masks, config: ConfigFile = None) -> None:
+def check(images: Images, masks: Masks, groups: Groups = None, config: ConfigFile = None) -> None:
     """Check images and masks before training on them."""
     from .data import check_data
 
-    report = check_data(images, masks, Configuration.of(config).data)
+    settings = Configuration.of(config)
+    report = check_data(images, masks, settings.data, settings.training, groups)
     tell_notes(report.notes)
     show(report.table, f"{len(report.pairs)} pairs")
+    show(report.split, "Fold in which each image is held out", index=False)
 
 
 @app.command()
@@ -146,13 +149,14 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in the output folder.")
     ] = False,
+    groups: Groups = None,
 ) -> None:
     """Train an ensemble by cross-validation."""
     from .ensemble import RunFolder, train_ensemble
 
     settings = settings_of(config, "training", iterations=iterations, models=models)
     with Bars() as bars:
-        ensemble = train_ensemble(images, masks, out, settings, bars, resume=resume)
+        ensemble = train_ensemble(images, masks, out, settings, bars, resume, groups=groups)
     *_, start = (event for event in RunFolder(out).events() if event["kind"] == "start")
     tell_notes([*start["notes"], *ensemble.notes])
     for fold, value in ensemble.held_out_dice.items():

@@ -25,6 +25,14 @@ def setting(section: type[Section], field: str, *names: str) -> Any:
 
 Images = Annotated[Path, typer.Option(help="Folder of images; the name without extension is the ID.")]
 Masks = Annotated[Path, typer.Option(help="Folder of masks, named ID plus one suffix for all.")]
+Groups = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        help="CSV file with the columns image and group (animal, slide, ...): no model is tested on a group "
+        "that it has seen.",
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder to write to.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 ExpertsFolder = Annotated[Path, typer.Argument(help="Folder with one sub-folder of masks per expert.")]
@@ -42,9 +50,9 @@ def tell_notes(notes: Iterable[Problem | str]) -> None:
         typer.echo(f"Note: {note}", err=True)
 
 
-def show(table: pd.DataFrame, title: str) -> None:
+def show(table: pd.DataFrame, title: str, index: bool = True) -> None:
     """Print a table with three decimals; what is not known is n/a."""
-    typer.echo(f"{title}\n{table.to_string(float_format='{:.3f}'.format, na_rep='n/a')}")
+    typer.echo(f"{title}\n{table.to_string(float_format='{:.3f}'.format, na_rep='n/a', index=index)}")
 
 
 class Bars:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -57,3 +57,9 @@ def raise_if_any(problems: Iterable[Problem]) -> None:
     problems = list(problems)
     if problems:
         raise InputError(problems)
+
+
+def listed(names: Sequence[object], most: int = 10) -> str:
+    """Names for a message: the first ones, and how many more."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

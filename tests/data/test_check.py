@@ -89,35 +89,36 @@ def test_the_table_says_what_is_there(three):
 
 def test_training_data_are_float_images_and_class_labels(three):
     data = three.load()
-    assert data.ids == data.groups == ["0", "1", "2"]
+    assert [plane.id for plane in data.planes] == [plane.group for plane in data.planes] == ["0", "1", "2"]
     assert data.classes == (0, 255)
-    assert data.images[1].dtype == np.float32
-    np.testing.assert_array_equal(data.images[1], image(1)[..., np.newaxis])
-    np.testing.assert_array_equal(data.labels[1], mask(1) > 0)
-    assert data.paths[2] == (three.images / "2.tif", three.masks / "2_mask.tif")
+    assert data.planes[1].image.dtype == np.float32
+    np.testing.assert_array_equal(data.planes[1].image, image(1)[..., np.newaxis])
+    np.testing.assert_array_equal(data.planes[1].labels, mask(1) > 0)
 
 
 def test_slices_of_a_stack_are_one_group(folders):
     for name in "ab":
         folders.add(name, image(shape=(5, 32, 48)), mask(shape=(5, 32, 48)), metadata={"axes": "ZYX"})
     data = folders.load()
-    assert data.ids[:2] == ["a_z000", "a_z001"]
-    assert data.groups == ["a"] * 5 + ["b"] * 5
-    assert data.images[3].shape == (32, 48, 1)
-    np.testing.assert_array_equal(data.images[3][..., 0], image(shape=(5, 32, 48))[3])
+    assert [plane.id for plane in data.planes[:2]] == ["a_z000", "a_z001"]
+    assert [plane.group for plane in data.planes] == ["a"] * 5 + ["b"] * 5
+    assert data.planes[3].image.shape == (32, 48, 1)
+    np.testing.assert_array_equal(data.planes[3].image[..., 0], image(shape=(5, 32, 48))[3])
     assert folders.check().table["slices"].tolist() == [5, 5]
 
 
 def test_channels_lie_last(folders):
     pixels = image(shape=(2, 32, 48))
-    folders.add("a", pixels, mask(), metadata={"axes": "CYX"})
-    np.testing.assert_array_equal(folders.load().images[0], np.moveaxis(pixels, 0, -1))
+    for name in "ab":
+        folders.add(name, pixels, mask(), metadata={"axes": "CYX"})
+    np.testing.assert_array_equal(folders.load().planes[0].image, np.moveaxis(pixels, 0, -1))
 
 
 def test_b9_unknown_pages_follow_the_setting(folders):
-    folders.add("a", image(shape=(2, 32, 48)), mask(), metadata=None)
+    for name in "ab":
+        folders.add(name, image(shape=(2, 32, 48)), mask(), metadata=None)
     assert folders.problems()["a.tif"].code == "unknown-axes"
-    assert folders.load(pages="channels").images[0].shape == (32, 48, 2)
+    assert folders.load(pages="channels").planes[0].image.shape == (32, 48, 2)
 
 
 def test_every_problem_of_every_file_is_said_at_once(three):
@@ -141,7 +142,7 @@ def test_every_problem_of_every_file_is_said_at_once(three):
 def test_b13_twelve_bits_keep_their_values_and_mixed_types_are_noted(three):
     twelve = image(5, dtype="u2") * 20
     three.add("twelve", twelve, mask(4))
-    np.testing.assert_array_equal(three.load().images[3][..., 0], twelve)
+    np.testing.assert_array_equal(three.load().planes[3].image[..., 0], twelve)
     note = next(note for note in three.check().notes if note.code == "mixed-types")
     assert "3 uint8, 1 uint16" in note.found
 
@@ -149,8 +150,9 @@ def test_b13_twelve_bits_keep_their_values_and_mixed_types_are_noted(three):
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "f4"])
 def test_b14_negative_intensities_stay_negative(folders, dtype):
     pixels = image().astype(dtype) - np.array(100, dtype)
-    folders.add("a", pixels, mask())
-    np.testing.assert_array_equal(folders.load().images[0][..., 0], pixels)
+    for name in "ab":
+        folders.add(name, pixels, mask())
+    np.testing.assert_array_equal(folders.load().planes[0].image[..., 0], pixels)
 
 
 def test_b16_constant_image_is_a_finding(three):
@@ -171,8 +173,9 @@ def test_b19_orientation_of_one_of_a_pair_is_refused(three):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 48), (3, 2)])
 def test_b20_tiny_images_are_data(folders, shape):
-    folders.add("a", np.ones(shape, np.uint8), np.ones(shape, np.uint8))
-    assert folders.load().images[0].shape == (*shape, 1)
+    for name in "ab":
+        folders.add(name, np.ones(shape, np.uint8), np.ones(shape, np.uint8))
+    assert folders.load().planes[0].image.shape == (*shape, 1)
 
 
 def test_b21_images_of_other_channels_are_refused_by_name(three):
@@ -186,10 +189,10 @@ def test_grey_saved_as_rgb_fits_rgb_and_grey_images(folders):
     grey = np.stack([image()] * 3, -1)
     folders.add("a", grey, mask(), photometric="rgb")
     folders.add("b", image(1), mask(1))
-    assert {pixels.shape for pixels in folders.load().images} == {(32, 48, 1)}
+    assert {plane.image.shape for plane in folders.load().planes} == {(32, 48, 1)}
     folders.add("b", image(1, (32, 48, 3)), mask(1), photometric="rgb")
     loaded = folders.load()
-    np.testing.assert_array_equal(loaded.images[0], grey)
+    np.testing.assert_array_equal(loaded.planes[0].image, grey)
     assert "grey-spread" in codes(loaded.notes)
 
 
@@ -202,7 +205,8 @@ def test_true_grey_does_not_pass_for_rgb(folders):
 def test_c3_classes_can_be_named(folders):
     labels = mask(value=128)
     labels[20:, ::5] = 255
-    folders.add("a", image(), labels)
+    for name in "ab":
+        folders.add(name, image(), labels)
     assert "mask_classes" in folders.problems()["a_mask.tif"].remedy
     assert folders.load(mask_classes=[0, 128, 255]).classes == (0, 128, 255)
 
@@ -264,11 +268,12 @@ def test_one_note_stands_for_what_many_files_share(folders):
 
 def test_instances_are_counted_and_kept_apart(folders):
     cells = np.kron(np.arange(24).reshape(4, 6), np.ones((8, 8), np.uint16)).astype(np.uint16)
-    folders.add("a", image(), cells)
-    assert folders.check().table.objects.tolist() == [23]
+    for name in "ab":
+        folders.add(name, image(), cells)
+    assert folders.check().table.objects.tolist() == [23, 23]
     data = folders.load()
     assert data.classes == (0, 1)
-    assert 0.6 < data.labels[0].mean() < 23 / 24
+    assert 0.6 < data.planes[0].labels.mean() < 23 / 24
 
 
 @pytest.mark.parametrize(
@@ -282,7 +287,7 @@ def test_instances_are_counted_and_kept_apart(folders):
 def test_real_data_load(shared_data, name, classes, shape):
     data = load_training_data(shared_data / name / "images", shared_data / name / "masks", DataConfig())
     assert data.classes == classes
-    assert data.images[0].shape == shape
+    assert data.planes[0].image.shape == shape
 
 
 def test_real_stacks_load_slice_by_slice(shared_data, tmp_path):
@@ -292,6 +297,6 @@ def test_real_stacks_load_slice_by_slice(shared_data, tmp_path):
             link = tmp_path / folder / f"{name}{suffix}.tif"
             link.symlink_to(shared_data / "stack3d" / f"{name}{suffix}.tif")
     data = load_training_data(tmp_path / "images", tmp_path / "masks", DataConfig())
-    assert data.groups == ["ovule"] * 32 + ["stardist3d"] * 31
-    assert data.images[0].shape == (128, 128, 1)
+    assert [plane.group for plane in data.planes] == ["ovule"] * 32 + ["stardist3d"] * 31
+    assert data.planes[0].image.shape == (128, 128, 1)
     assert data.classes == (0, 1)

@@ -104,9 +104,8 @@ def test_an_ignored_value_among_the_numbers_of_objects_is_noted():
     assert "numbered up to 15" in notes(found)["ignored-object"]
 
 
-def test_masks_ignored_everywhere_are_noted_and_are_not_empty_masks():
+def test_masks_ignored_everywhere_are_not_empty_masks():
     found = understand([[0, 1]], [[9, 9]], [[0, 9]], ignore=9)
-    assert "1 of 3 masks are ignored everywhere: m1.png" in notes(found)["ignored-everywhere"]
     assert "1 of 3 masks have no foreground: m2.png" in notes(found)["empty-masks"]
 
 
@@ -147,10 +146,22 @@ def test_the_check_leaves_ignored_pixels_out_of_shares_and_objects(painted):
     assert table["foreground_share"][0] == pytest.approx((6 * 36) / (32 * 64))
 
 
+def test_images_whose_mask_is_ignored_everywhere_are_left_out_and_noted(painted):
+    for folder in ("images", "masks"):
+        tifffile.imwrite(painted / folder / "c.tif", np.full((64, 64), -1, np.int16))
+    data = load_training_data(painted / "images", painted / "masks", DataConfig(ignore_label=-1))
+    assert [plane.id for plane in data.planes] == ["a", "b"]
+    checked = check_data(painted / "images", painted / "masks", DataConfig(ignore_label=-1))
+    for found in (data, checked):
+        assert "1 of 3 images are ignored everywhere and left out: c" in notes(found)["ignored-everywhere"]
+    assert np.isnan(checked.table["foreground_share"][2])
+    assert checked.split["image"].tolist() == ["a", "b"]
+
+
 def test_training_data_carry_the_label_of_ignored_pixels(painted):
     data = load_training_data(painted / "images", painted / "masks", DataConfig(ignore_label=-1))
-    assert (data.labels[0][:, :32] == IGNORE).all()
-    assert IGNORE not in data.labels[0][:, 32:]
+    assert (data.planes[0].labels[:, :32] == IGNORE).all()
+    assert IGNORE not in data.planes[0].labels[:, 32:]
     assert data.classes == (0, 1)
 
 

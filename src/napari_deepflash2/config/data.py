@@ -32,3 +32,15 @@ class DataConfig(Section):
         description="What the pages of a TIFF are whose file does not say: slices, channels, or a reason "
         "to refuse it.",
     )
+    stacks: Literal["one_group", "images"] = Field(
+        "one_group",
+        description="Whether the planes of one stack stay together in cross-validation, since neighbours are "
+        "alike, or each is an image of its own.",
+    )
+    block_margin: int = Field(
+        32,
+        ge=0,
+        le=4096,
+        description="Gap, in pixels, between the blocks that a single image (or a single group) is cut into; "
+        "its pixels are neither trained nor validated on.",
+    )

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import DataConfig
+from ..config import DataConfig, TrainingConfig
 from ..errors import InputError, Problem, raise_if_any
 from .folders import image_id
+from .groups import Groups
 from .ignored import judged
 from .masks import MaskSet, interpret_masks
 from .pairing import find_pairs
+from .planes import Plane
+from .preparing import prepared, split_table
 from .reading import ImageFile, Pages, read_image, read_labels
 from .set_checks import ReadPair, channels_of_set, gathered, in_channels, notes_of_images, problems_of_set
 
@@ -44,37 +47,26 @@ class DataCheck:
 
     pairs: tuple[tuple[Path, Path], ...]
     table: pd.DataFrame
+    split: pd.DataFrame
     notes: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Images and class labels, plane by plane.
+    """What is trained on.
 
     Attributes
     ----------
-    ids : list of str
-        ID of the image; of a slice of a stack the ID and its place, such as ``a_z003``.
-    images : list of ndarray of float32, each (Y, X, C)
-        Intensities as stored, not normalised.
-    labels : list of ndarray of uint8, each (Y, X)
-        Class labels, 0 is background, `IGNORE` not judged.
+    planes : tuple of Plane
+        Images with their masks: planes of stacks, or blocks where there is a single image.
     classes : tuple of int
         The original value of each class label.
-    groups : list of str
-        ID of the file that a plane comes from: slices of one stack belong together.
-    paths : list of (Path, Path)
-        Image and mask file of each plane.
     notes : tuple of Problem
         What is worth a look.
     """
 
-    ids: list[str]
-    images: list[NDArray[np.float32]]
-    labels: list[NDArray[np.uint8]]
+    planes: tuple[Plane, ...]
     classes: tuple[int, ...]
-    groups: list[str]
-    paths: list[tuple[Path, Path]]
     notes: tuple[Problem, ...]
 
 
@@ -85,7 +77,13 @@ class _Examined:
     notes: list[Problem]
 
 
-def check_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> DataCheck:
+def check_data(
+    images_dir: Path | str,
+    masks_dir: Path | str,
+    config: DataConfig,
+    training: TrainingConfig | None = None,
+    groups: Groups | None = None,
+) -> DataCheck:
     """Read and check a folder of images and a folder of masks without training on them.
 
     Parameters
@@ -94,6 +92,10 @@ def check_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig
         See `pair_images_and_masks` for the names.
     config : DataConfig
         What the files do not say themselves.
+    training : TrainingConfig, optional
+        How images are split; the defaults when not given.
+    groups : sequence, mapping or path, optional
+        The group of each image; see `groups_of_images`.
 
     Raises
     ------
@@ -101,27 +103,34 @@ def check_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig
         Where anything cannot be trained on; lists every problem of every file.
     """
     examined = _examine(images_dir, masks_dir, config)
+    planes, notes = prepared(_planes(examined), len(examined.masks.classes), config, groups)
     paths = tuple((pair.image_path, pair.mask_path) for pair in examined.pairs)
-    return DataCheck(paths, _table(examined), gathered(examined.notes))
+    split = split_table(planes, training or TrainingConfig())
+    return DataCheck(paths, _table(examined), split, gathered([*examined.notes, *notes]))
 
 
-def load_training_data(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> TrainingData:
+def load_training_data(
+    images_dir: Path | str, masks_dir: Path | str, config: DataConfig, groups: Groups | None = None
+) -> TrainingData:
     """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`."""
     examined = _examine(images_dir, masks_dir, config)
-    notes = gathered(examined.notes)
-    for note in notes:
+    classes = examined.masks.classes
+    planes, notes = prepared(_planes(examined), len(classes), config, groups)
+    found = gathered([*examined.notes, *notes])
+    for note in found:
         _log.info("%s", note)
+    return TrainingData(tuple(planes), classes, found)
+
+
+def _planes(examined: _Examined) -> list[Plane]:
     channels = channels_of_set(examined.pairs)
-    data = TrainingData([], [], [], examined.masks.classes, [], [], notes)
+    planes = []
     for pair, labels in zip(examined.pairs, examined.masks.labels, strict=True):
         pixels = in_channels(pair.image, channels)
         for place in np.ndindex(labels.shape[:-2]):
-            data.ids.append(plane_id(pair.id, pair.mask.axes, place))
-            data.images.append(np.asarray(pixels[place], np.float32))
-            data.labels.append(labels[place])
-            data.groups.append(pair.id)
-            data.paths.append((pair.image_path, pair.mask_path))
-    return data
+            name = plane_id(pair.id, pair.mask.axes, place)
+            planes.append(Plane(name, pair.id, np.asarray(pixels[place], np.float32), labels[place], pair.id))
+    return planes
 
 
 def plane_id(image: str, axes: str, place: Sequence[int]) -> str:

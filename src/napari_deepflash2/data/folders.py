@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError, Problem, raise_if_any
+from ..errors import InputError, Problem, listed, raise_if_any
 
 _log = logging.getLogger(__name__)
 
@@ -174,5 +174,4 @@ def _left_out(folder: Path, entries: list[Path], images: list[Path]) -> list[Pro
 
 def shown_names(paths: list[Path], most: int = 10) -> str:
     """Names for a message, the first ten and how many more."""
-    names = ", ".join(path.name for path in paths[:most])
-    return f"{names} and {len(paths) - most} more" if len(paths) > most else names
+    return listed([path.name for path in paths], most)

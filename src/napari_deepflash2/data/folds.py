@@ -60,6 +60,15 @@ def split_folds(
     ]
 
 
+def held_out_folds(folds: Sequence[Fold], n_images: int) -> list[int | None]:
+    """Tell for each image the fold, from 1, in which it is held out; None where it is in none of these."""
+    found: list[int | None] = [None] * n_images
+    for number, (_, held_out) in enumerate(folds, start=1):
+        for image in held_out:
+            found[image] = number
+    return found
+
+
 def epochs_for(iterations: int, n_images: int, batch_size: int) -> int:
     """Epochs that a number of iterations makes: ``ceil(iterations / (n_images / batch_size))``.
 

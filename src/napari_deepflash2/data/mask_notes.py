@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Problem
+from ..errors import Problem, listed
 from .ignored import foreground, judged
 
 _USUAL_SHARE = 0.25
@@ -32,17 +32,13 @@ def notes_of_set(
     ]
 
 
-def notes_of_ignored(
-    labels: Sequence[NDArray[np.uint8]], names: Sequence[str], ignore: int, background: int
-) -> list[Problem]:
-    """Note how much is ignored, masks of which nothing is left, and a label to ignore that no mask holds.
+def notes_of_ignored(labels: Sequence[NDArray[np.uint8]], ignore: int, background: int) -> list[Problem]:
+    """Note how much is ignored, and a label to ignore that no mask holds.
 
     Parameters
     ----------
     labels : sequence of ndarray of uint8
         Class labels, `IGNORE` where a pixel was not judged.
-    names : sequence of str
-        A name for each mask.
     ignore, background : int
         The values that these two had in the masks.
     """
@@ -53,13 +49,7 @@ def notes_of_ignored(
     share = ignored / sum(label.size for label in labels)
     found = f"{share:.0%} of their pixels are ignored (value {ignore})"
     found += f"; {background}, the lowest other value, is the background" if ignore == 0 else ""
-    notes = [Problem("masks", found, "Nothing to do.", "ignored-pixels")]
-    left = [name for label, name in zip(labels, names, strict=True) if not judged(label).any()]
-    if left:
-        found = f"{len(left)} of {len(labels)} masks are ignored everywhere: {_shown(left)}"
-        remedy = "Paint in them or take them out: nothing is learned from these images."
-        notes.append(Problem("masks", found, remedy, "ignored-everywhere"))
-    return notes
+    return [Problem("masks", found, "Nothing to do.", "ignored-pixels")]
 
 
 def notes_of_numbers(masks: Sequence[NDArray[Any]], names: Sequence[str], ignore: int) -> list[Problem]:
@@ -83,7 +73,7 @@ def _empty(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterato
         if judged(label).any() and not foreground(label).any()
     ]
     if empty:
-        found = f"{len(empty)} of {len(labels)} masks have no foreground: {_shown(empty)}"
+        found = f"{len(empty)} of {len(labels)} masks have no foreground: {listed(empty)}"
         yield Problem("masks", found, "Nothing to do if these images show no object.", "empty-masks")
 
 
@@ -95,7 +85,7 @@ def _identical(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Ite
     groups = [equal for equal in same.values() if len(equal) > 1]
     if groups:
         count = sum(map(len, groups))
-        shown = "; ".join(_shown(equal) for equal in groups[:5]) + "; ..." * (len(groups) > 5)
+        shown = "; ".join(listed(equal) for equal in groups[:5]) + "; ..." * (len(groups) > 5)
         found = f"{count} of {len(labels)} masks are identical to another one: {shown}"
         yield Problem("masks", found, "Check that no mask was copied by mistake.", "identical-masks")
 
@@ -134,7 +124,3 @@ def _rare_classes(
             where = f"in {having[0]} alone" if having else "in no mask"
             found = f"class {value} is {where}: it cannot be both learned and validated"
             yield Problem("masks", found, "Annotate it in more images, or leave it out.", "rare-class")
-
-
-def _shown(names: Sequence[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

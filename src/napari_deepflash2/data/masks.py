@@ -95,7 +95,7 @@ def interpret_masks(
         labels = [_class_labels(mask, (0, *found[1:])) for mask in marked]
     if ignore is not None:
         labels = [_with_ignored(own, mask == ignore) for own, mask in zip(labels, whole, strict=True)]
-        notes += notes_of_ignored(labels, names, ignore, background)
+        notes += notes_of_ignored(labels, ignore, background)
         notes += notes_of_numbers(whole, names, ignore) if decided == "instances" else []
     return MaskSet(labels, found, decided, (*notes, *notes_of_set(labels, names, found)))
 

@@ -86,6 +86,10 @@ class Manifest(_Part):
         SHA-256 of what was trained on, by ID.
     value_ranges : tuple of (float, float)
         Least and greatest intensity of the training images, by channel.
+    groups : dict of str to str
+        Group of each image, by ID; images of one group are never on both sides of a split.
+    folds : dict of str to int
+        The fold in which an image is held out, by ID; images that never are have none.
     versions : dict of str to str
         Of this package and of what it computed with.
     environment : dict
@@ -104,6 +108,8 @@ class Manifest(_Part):
     image_hashes: dict[str, str]
     mask_hashes: dict[str, str]
     value_ranges: tuple[tuple[float, float], ...]
+    groups: dict[str, str] = {}
+    folds: dict[str, int] = {}
     versions: dict[str, str]
     environment: dict[str, Any]
     remarks: tuple[str, ...] = ()

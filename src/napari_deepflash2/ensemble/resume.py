@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import Problem, raise_if_any
+from ..errors import Problem, listed, raise_if_any
 from ..files import sha256_of
 from .manifest import MANIFEST, Manifest, MemberRecord
 
@@ -64,6 +64,10 @@ def _differences(folder: Path, old: Manifest, new: Manifest) -> Iterator[Problem
     for name in ("classes", "channels", "planned"):
         if getattr(old, name) != getattr(new, name):
             yield _difference(folder, name, getattr(old, name), getattr(new, name))
+    moved = [id_ for id_, _, _ in _changed(old.folds, new.folds)]
+    if moved and old.folds.keys() == new.folds.keys():
+        folds = [listed([manifest.folds[id_] for id_ in moved]) for manifest in (old, new)]
+        yield _difference(folder, f"the fold that holds out {listed(moved)}", *folds)
 
 
 def _difference(folder: Path, name: str, before: object, now: object) -> Problem:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
-from ..data.folds import Fold, split_folds
+from ..data.folds import Fold, held_out_folds, split_folds
+from ..data.groups import Groups
 from ..errors import InputError
 from ..progress import Cancelled, Progress, ProgressCallback, ignore_progress
 from .automatic import resolved
@@ -39,6 +40,8 @@ def train_ensemble(
     config: Configuration | Mapping[str, Any] | Path | str | None = None,
     progress: ProgressCallback = ignore_progress,
     resume: bool = False,
+    *,
+    groups: Groups | None = None,
 ) -> Ensemble:
     """Train one model for each fold of a cross-validation.
 
@@ -57,6 +60,9 @@ def train_ensemble(
     resume : bool
         Go on with the run in `out`: finished members are kept, the others continue from their last
         checkpoint. On a processor the result is the one an uninterrupted run would have had, to the bit.
+    groups : sequence, mapping or path, optional
+        The group (animal, slide) of each image, in their order or by ID (arrays are ``0001``, ``0002``, ...),
+        or a CSV file with the columns ``image`` and ``group``. No model is tested on a group it has seen.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def train_ensemble(
     settings = Configuration.of(config)
     folder = Path(out)
     with claimed_folder(folder, resume) as log:
-        data = TrainingSet.of(images, masks, settings.data)
+        data = TrainingSet.of(images, masks, settings.data, groups)
         _Run.prepare(folder, data, settings, log, progress, resume).train()
         ensemble = load_ensemble(folder)
         log.write("finished", held_out_dice=ensemble.held_out_dice)
@@ -115,7 +121,7 @@ class _Run:
         splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
         splits = splits[: training.models]
         check_free_space(folder, network, len(splits))
-        manifest = _new_manifest(data, config, len(splits), device)
+        manifest = _new_manifest(data, config, splits, device)
         if resume:
             manifest = resumed_manifest(folder, manifest)
         manifest.save(folder)
@@ -184,17 +190,22 @@ class _Run:
             raise Cancelled
 
 
-def _new_manifest(data: TrainingSet, config: Configuration, planned: int, device: torch.device) -> Manifest:
+def _new_manifest(
+    data: TrainingSet, config: Configuration, splits: Sequence[Fold], device: torch.device
+) -> Manifest:
+    folds = held_out_folds(splits, len(data.ids))
     return Manifest(
         run=uuid.uuid4().hex,
         members=(),
-        planned=planned,
+        planned=len(splits),
         classes=data.classes,
         channels=data.channels,
         configuration=config,
         image_hashes={id_: array_hash(image) for id_, image in zip(data.ids, data.images, strict=True)},
         mask_hashes={id_: array_hash(mask) for id_, mask in zip(data.ids, data.labels, strict=True)},
         value_ranges=data.value_ranges,
+        groups=dict(zip(data.ids, data.groups, strict=True)),
+        folds={id_: fold for id_, fold in zip(data.ids, folds, strict=True) if fold is not None},
         versions=versions(),
         environment=environment(device),
     )

@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..config import DataConfig
+from ..data.groups import Groups
 from ..data.normalisation import FloatImage, as_images
+from ..data.planes import Plane, Region
+from ..data.preparing import prepared
 from ..errors import InputError, Problem
 
 _log = logging.getLogger(__name__)
@@ -38,18 +41,32 @@ class TrainingSet:
         The group of each image; images of one group are never on both sides of a split.
     notes : tuple of Problem
         What the user should know about the data.
+    regions : tuple of Region or None
+        Where an image lies that is a block of a larger one.
     """
 
     ids: tuple[str, ...]
     images: tuple[FloatImage, ...]
     labels: tuple[NDArray[np.uint8], ...]
     classes: tuple[int, ...]
-    groups: tuple[object, ...]
+    groups: tuple[str, ...]
     notes: tuple[Problem, ...] = ()
+    regions: tuple[Region | None, ...] = ()
 
     @classmethod
-    def of(cls, images: Source, masks: Source, config: DataConfig) -> TrainingSet:
+    def of(
+        cls, images: Source, masks: Source, config: DataConfig, groups: Groups | None = None
+    ) -> TrainingSet:
         """Take two folders, or as many arrays as masks.
+
+        Parameters
+        ----------
+        images, masks : path or sequence of array_like
+            Folders, or arrays (Y, X) or (Y, X, C) and masks (Y, X).
+        config : DataConfig
+            What they do not say themselves.
+        groups : sequence, mapping or path, optional
+            The group of each image; see `napari_deepflash2.data.groups.groups_of_images`.
 
         Raises
         ------
@@ -57,7 +74,7 @@ class TrainingSet:
             Lists everything that is wrong with images, masks and pairs.
         """
         if isinstance(images, str | Path) and isinstance(masks, str | Path):
-            return cls._from_folders(Path(images), Path(masks), config)
+            return cls._from_folders(Path(images), Path(masks), config, groups)
         if isinstance(images, str | Path) or isinstance(masks, str | Path):
             raise InputError.one(
                 "images and masks",
@@ -65,7 +82,22 @@ class TrainingSet:
                 "Give two folders or two lists.",
                 "bad-source",
             )
-        return cls._from_arrays(images, masks, config)
+        return cls._from_arrays(images, masks, config, groups)
+
+    @classmethod
+    def from_planes(
+        cls, planes: Sequence[Plane], classes: Sequence[int], notes: Sequence[Problem]
+    ) -> TrainingSet:
+        """Take planes that are ready to be trained on."""
+        return cls(
+            ids=tuple(plane.id for plane in planes),
+            images=tuple(plane.image for plane in planes),
+            labels=tuple(plane.labels for plane in planes),
+            classes=tuple(classes),
+            groups=tuple(plane.group for plane in planes),
+            notes=tuple(notes),
+            regions=tuple(plane.region for plane in planes),
+        )
 
     @property
     def channels(self) -> int:
@@ -80,22 +112,21 @@ class TrainingSet:
         return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))
 
     @classmethod
-    def _from_folders(cls, images: Path, masks: Path, config: DataConfig) -> TrainingSet:
+    def _from_folders(
+        cls, images: Path, masks: Path, config: DataConfig, groups: Groups | None
+    ) -> TrainingSet:
         from ..data.check import load_training_data
 
-        data = load_training_data(images, masks, config)
-        return cls(
-            ids=tuple(data.ids),
-            images=tuple(data.images),
-            labels=tuple(data.labels),
-            classes=tuple(data.classes),
-            groups=tuple(data.groups),
-            notes=tuple(data.notes),
-        )
+        data = load_training_data(images, masks, config, groups)
+        return cls.from_planes(data.planes, data.classes, data.notes)
 
     @classmethod
     def _from_arrays(
-        cls, images: Sequence[ArrayLike], masks: Sequence[ArrayLike], config: DataConfig
+        cls,
+        images: Sequence[ArrayLike],
+        masks: Sequence[ArrayLike],
+        config: DataConfig,
+        groups: Groups | None,
     ) -> TrainingSet:
         from ..data.masks import interpret_masks
 
@@ -119,9 +150,14 @@ class TrainingSet:
             ignore=config.ignore_label,
         )
         _check_shapes(checked, found.labels, mask_names)
-        for note in found.notes:
+        planes = [
+            Plane(id_, id_, image, mask, id_)
+            for id_, image, mask in zip(ids, checked, found.labels, strict=True)
+        ]
+        ready, notes = prepared(planes, len(found.classes), config, groups)
+        for note in (*found.notes, *notes):
             _log.info("%s", note)
-        return cls(ids, tuple(checked), tuple(found.labels), tuple(found.classes), ids, tuple(found.notes))
+        return cls.from_planes(ready, found.classes, (*found.notes, *notes))
 
 
 def array_hash(array: NDArray[np.generic]) -> str:

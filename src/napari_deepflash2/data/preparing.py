@@ -1,0 +1,74 @@
+"""From planes as they were read to what is trained on: groups, and blocks where there is one group alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..config import DataConfig, TrainingConfig
+from ..errors import Problem
+from .blocks import in_blocks
+from .folds import held_out_folds, split_folds
+from .groups import Groups, groups_of_images, suggested_groups
+from .planes import Plane, judged_planes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def prepared(
+    planes: Sequence[Plane], n_classes: int, config: DataConfig, groups: Groups | None = None
+) -> tuple[list[Plane], list[Problem]]:
+    """Leave out what nobody judged, group the planes, and cut up a single group.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        As read; each in a group of its own.
+    n_classes : int
+        Classes, with the background.
+    config : DataConfig
+        What planes of one stack are, and the margin between blocks.
+    groups : sequence, mapping or path, optional
+        Group of each image (not of each plane); see `groups_of_images`.
+
+    Returns
+    -------
+    list of Plane, list of Problem
+        What is trained on, and what the user should know about it.
+
+    Raises
+    ------
+    InputError
+        Where groups do not fit the images, or a single group is too small to be cut.
+    """
+    grouped = _grouped(planes, config, groups)
+    kept, notes = judged_planes(grouped)
+    if groups is None:
+        notes += suggested_groups(list(dict.fromkeys(plane.source for plane in planes)))
+    if len({plane.group for plane in kept}) != 1:
+        return kept, notes
+    blocks, of_blocks = in_blocks(kept, n_classes, config.block_margin)
+    return blocks, [*notes, *of_blocks]
+
+
+def _grouped(planes: Sequence[Plane], config: DataConfig, groups: Groups | None) -> list[Plane]:
+    sources = list(dict.fromkeys(plane.source for plane in planes))
+    if groups is not None:
+        of_source = dict(zip(sources, groups_of_images(sources, groups), strict=True))
+        return [replace(plane, group=of_source[plane.source]) for plane in planes]
+    if config.stacks == "images":
+        return [replace(plane, group=plane.id) for plane in planes]
+    return [replace(plane, group=plane.source) for plane in planes]
+
+
+def split_table(planes: Sequence[Plane], config: TrainingConfig) -> pd.DataFrame:
+    """Tell which image is held out in which fold: columns image, group, fold (empty where it never is)."""
+    import pandas as pd
+
+    groups = [plane.group for plane in planes]
+    folds = split_folds(len(planes), config.max_splits, groups, config.random_state)[: config.models]
+    found = held_out_folds(folds, len(planes))
+    columns = {"image": [plane.id for plane in planes], "group": groups}
+    return pd.DataFrame(columns | {"fold": pd.array(found, dtype="Int64")})
