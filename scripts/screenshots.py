@@ -84,14 +84,14 @@ class Walk:
         dock = self.open("Train ensemble")
         dock.basic.models.value, dock.basic.tile_size.value = 2, 128
         dock.basic.iterations.value = self.options.iterations
-        dock.out.value = self.ensemble
+        dock.training.out.value = self.ensemble
         self.save("train-before")
-        dock.train_button.click()
+        dock.training.train_button.click()
         self.wait(lambda: dock.session.run is not None and len(dock.session.run.state.epochs) > 8)
         self.save("train", dock)
         self.wait(lambda: dock.session.run.state.has_ended)
         self.save("train-done", dock)
-        dock.continue_button.click()
+        dock.training.continue_button.click()
         self.close("Train ensemble")
 
     def predict(self, image: Any) -> None:

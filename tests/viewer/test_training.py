@@ -1,4 +1,6 @@
 import os
+import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -9,47 +11,23 @@ from napari.components import ViewerModel
 
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.ensemble import load_ensemble
-from napari_deepflash2.ensemble.run import RunFolder
+from napari_deepflash2.ensemble.run import EventLog, RunFolder
 from napari_deepflash2.errors import InputError
-from napari_deepflash2.progress import ignore_progress
+from napari_deepflash2.progress import Cancelled, ignore_progress
 from napari_deepflash2.viewer import training
 from napari_deepflash2.viewer.pairs import make_pair
 from napari_deepflash2.viewer.recent import last_run, remember_run
 from napari_deepflash2.viewer.training import (
-    RunState,
-    advance,
+    TrainingRun,
     can_resume,
     python_executable,
+    refuse_used,
     resume,
     start,
 )
 from napari_deepflash2.viewer.training_data import take_pairs
 
 SECONDS = 180
-START = {"kind": "start", "elapsed": 3.0, "models": 2, "iterations": 4}
-
-
-def _step(fold, done, elapsed):
-    values = {"fold": fold, "loss": 0.5}
-    return {
-        "kind": "progress",
-        "elapsed": elapsed,
-        "task": f"fold {fold}",
-        "done": done,
-        "total": 4,
-        "values": values,
-    }
-
-
-def _epoch(fold, iteration, dice):
-    return {
-        "kind": "epoch",
-        "elapsed": 9.0,
-        "fold": fold,
-        "iteration": iteration,
-        "loss": 0.4,
-        "val_dice": dice,
-    }
 
 
 @pytest.fixture
@@ -73,35 +51,6 @@ def _until(run, is_so):
         assert time.monotonic() < end, run.state
         time.sleep(0.1)
     return run.state
-
-
-def test_a_state_follows_from_its_events():
-    assert advance(RunState(), []).phase == "waiting"
-    state = advance(RunState(), [START])
-    assert (state.phase, state.models, state.seconds_left) == ("running", 2, None)
-    state = advance(state, [_step(1, 1, 10.0), _step(1, 2, 12.0)])
-    assert state.share == pytest.approx(2 / 8)
-    assert state.seconds_left == pytest.approx(12.0)
-    state = advance(state, [_epoch(1, 2, None), _epoch(1, 4, 0.7)])
-    assert [epoch.dice for epoch in state.epochs] == [None, 0.7]
-    state = advance(state, [{"kind": "finished", "held_out_dice": {"1": 0.7, "2": 0.8}}])
-    assert state.has_ended
-    assert state.held_out_dice == {1: 0.7, 2: 0.8}
-    assert state.seen == 6
-
-
-def test_validation_and_unknown_events_do_not_move_the_training_bar():
-    state = advance(RunState(), [START, _step(1, 2, 5.0)])
-    tiles = {"kind": "progress", "elapsed": 6.0, "task": "fold 1", "done": 9, "total": 9, "values": {}}
-    assert advance(state, [tiles, {"kind": "of a later version"}]).share == state.share
-
-
-def test_the_speed_is_that_of_the_resumed_run():
-    state = advance(RunState(), [START, _step(1, 1, 100.0), {"kind": "stopped"}])
-    assert state.phase == "stopped"
-    state = advance(state, [START, _step(2, 1, 3.0), _step(2, 2, 4.0)])
-    assert state.phase == "running"
-    assert state.seconds_left == pytest.approx(2.0)
 
 
 def test_an_ensemble_is_trained_in_a_process_of_its_own(taken, tmp_path):
@@ -151,11 +100,65 @@ def test_a_run_that_dies_says_its_last_words(taken, tmp_path, monkeypatch):
     assert (state.phase, state.message) == ("failed", "out of memory, sorry")
 
 
-def _dying(folder):
+def _dying(folder, words="echo out of memory, sorry"):
     script = folder / "python-that-dies"
-    script.write_text("#!/bin/sh\necho out of memory, sorry\nexit 1\n")
+    script.write_text(f"#!/bin/sh\n{words}\nexit 1\n")
     script.chmod(0o755)
     return str(script)
+
+
+def test_g8_a_run_that_is_killed_says_so_and_is_resumed(taken, tmp_path):
+    folder = tmp_path / "ensemble"
+    run = start(taken, folder, _config(100_000), ignore_progress)
+    _until(run, lambda state: state.progress is not None)
+    os.kill(RunFolder(folder).owner()["pid"], signal.SIGKILL)
+    state = _until(run, lambda state: state.has_ended)
+    assert state.phase == "failed"
+    assert "ended from outside" in state.message
+    assert can_resume(folder)
+    again = resume(folder, ignore_progress)
+    _until(again, lambda state: state.phase == "running" and state.progress is not None)
+    again.stop()
+    assert _until(again, lambda state: state.has_ended).phase == "stopped"
+
+
+def test_g11_a_folder_that_vanishes_is_said_to_be_gone(taken, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "python_executable", lambda: _dying(tmp_path))
+    run = start(taken, tmp_path / "ensemble", _config(2), ignore_progress)
+    shutil.rmtree(tmp_path / "ensemble")
+    state = _until(run, lambda state: state.has_ended)
+    assert state.phase == "failed"
+    assert "is gone" in state.message
+    assert not (tmp_path / "ensemble").exists()
+
+
+def test_g10_what_a_full_disk_cut_short_does_not_hide_what_came_after(tmp_path):
+    log = EventLog(tmp_path)
+    log.write("start", models=1)
+    with (tmp_path / "events.jsonl").open("a") as stream:
+        stream.write('{"kind": "progr')
+    # In the same process, as when the disk is full for a moment only.
+    log.write("progress", task="fold 1", done=1, total=4, values={"fold": 1})
+    log.write("failed", message="no space left")
+    state = TrainingRun(tmp_path).poll()
+    assert (state.phase, state.message) == ("failed", "no space left")
+
+
+def test_e10_of_two_that_start_at_once_in_one_folder_one_is_refused(taken, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "refuse_used", lambda folder: None)
+    (tmp_path / "ensemble" / "input").mkdir(parents=True)
+    with pytest.raises(InputError, match="another run"):
+        start(taken, tmp_path / "ensemble", _config(2), ignore_progress)
+    assert not any((tmp_path / "ensemble" / "input").iterdir())
+
+
+def test_a_start_that_is_stopped_leaves_nothing_in_the_way(taken, tmp_path):
+    def stop(_):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        start(taken, tmp_path / "ensemble", _config(2), stop)
+    refuse_used(tmp_path / "ensemble")
 
 
 def test_data_that_training_refuses_come_back_as_its_message(tmp_path):
@@ -166,6 +169,15 @@ def test_data_that_training_refuses_come_back_as_its_message(tmp_path):
     state = _until(run, lambda state: state.has_ended)
     assert state.phase == "failed"
     assert "foreground" in state.message
+    # Mended masks go to the same folder, as nothing was learned from the first.
+    assert not can_resume(tmp_path / "ensemble")
+    refuse_used(tmp_path / "ensemble")
+    image.data = np.random.default_rng(0).random((2, 48, 48))
+    mended = take_pairs(
+        [make_pair(image, viewer.add_labels(np.pad(np.ones((2, 24, 24), int), [(0, 0), (12, 12), (12, 12)])))]
+    )
+    again = start(mended, tmp_path / "ensemble", _config(1), ignore_progress)
+    assert _until(again, lambda state: state.has_ended).phase == "finished", again.state.message
 
 
 @pytest.mark.parametrize("where", ["file", "file/ensemble"])

@@ -84,13 +84,13 @@ def test_the_whole_work_by_buttons(viewer, qtbot, tmp_path):
     assert train.pairs.table.contents.cells.rows[0][:2] == ("cells", "consensus")
     train.basic.models.value, train.basic.iterations.value, train.basic.tile_size.value = 2, 3, 64
     train.more.max_splits.value = 2
-    train.out.value = tmp_path / "ensemble"
-    train.train_button.click()
-    qtbot.waitUntil(train.stop_button.isEnabled, timeout=SECONDS)
+    train.training.out.value = tmp_path / "ensemble"
+    train.training.train_button.click()
+    qtbot.waitUntil(lambda: train.session.run is not None, timeout=SECONDS)
     qtbot.waitUntil(lambda: train.session.run.state.has_ended, timeout=SECONDS)
     assert train.session.run.state.phase == "finished", train.message.text()
 
-    train.continue_button.click()
+    train.training.continue_button.click()
     predict = _open(viewer, "Predict")
     assert predict.folder.value == tmp_path / "ensemble"
     predict.image.value = image
@@ -126,8 +126,8 @@ def test_training_goes_on_when_the_viewer_is_closed(make_napari_viewer_proxy, qt
     train = _open(viewer, "Train ensemble")
     train.pairs.add_button.click()
     train.basic.models.value, train.basic.iterations.value, train.basic.tile_size.value = 2, 100_000, 32
-    train.out.value = tmp_path / "ensemble"
-    train.train_button.click()
+    train.training.out.value = tmp_path / "ensemble"
+    train.training.train_button.click()
     run = RunFolder(tmp_path / "ensemble")
     qtbot.waitUntil(lambda: any(event["kind"] == "progress" for event in run.events()), timeout=SECONDS)
     viewer.close()

@@ -31,7 +31,7 @@ def ready(dock, viewer, tmp_path):
     viewer.layers.selection = {image, viewer.add_labels(masks, name="truth")}
     dock.pairs.add_button.click()
     _set(dock, 2)
-    dock.out.value = tmp_path / "ensemble"
+    dock.training.out.value = tmp_path / "ensemble"
     return dock
 
 
@@ -40,50 +40,55 @@ def _set(dock, iterations):
     dock.more.batch_size.value = dock.more.max_splits.value = 2
 
 
+def _until_begun(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.is_busy and dock.session.run is not None, timeout=SECONDS)
+
+
 def _until_ended(qtbot, dock):
     qtbot.waitUntil(lambda: not dock.is_busy and dock.session.run is not None, timeout=SECONDS)
     qtbot.waitUntil(
-        lambda: dock.session.run.state.has_ended and not dock.stop_button.isEnabled(), timeout=SECONDS
+        lambda: dock.session.run.state.has_ended and not dock.training.stop_button.isEnabled(),
+        timeout=SECONDS,
     )
 
 
 def test_training_shows_curves_and_held_out_dice_and_hands_the_ensemble_on(qtbot, ready, viewer, tmp_path):
-    assert ready.train_button.isEnabled(), ready.train_button.toolTip()
-    ready.train_button.click()
-    qtbot.waitUntil(ready.stop_button.isEnabled, timeout=SECONDS)
-    assert not ready.train_button.isEnabled()
-    assert "going on" in ready.train_button.toolTip()
+    assert ready.training.train_button.isEnabled(), ready.training.train_button.toolTip()
+    ready.training.train_button.click()
+    _until_begun(qtbot, ready)
+    assert not ready.training.train_button.isEnabled()
+    assert "going on" in ready.training.train_button.toolTip()
     _until_ended(qtbot, ready)
     assert ready.session.run.state.phase == "finished", ready.message.text()
-    cells = ready.held_out.contents.cells
+    cells = ready.training.held_out.contents.cells
     assert cells.index == ("fold 1", "fold 2")
     assert [float(row[0]) for row in cells.rows] == pytest.approx(
         list(ready.session.run.state.held_out_dice.values()), abs=1e-3
     )
-    assert ready.curves.isVisibleTo(ready)
+    assert ready.training.going.curves.isVisibleTo(ready)
     assert session_of(viewer).ensemble_folder == tmp_path / "ensemble"
     assert (tmp_path / "ensemble" / "ensemble.json").is_file()
 
 
 def test_a_dock_or_viewer_opened_later_watches_stops_and_resumes_the_run(qtbot, ready, viewer, tmp_path):
     _set(ready, 100_000)
-    ready.train_button.click()
-    qtbot.waitUntil(ready.stop_button.isEnabled, timeout=SECONDS)
+    ready.training.train_button.click()
+    _until_begun(qtbot, ready)
     ready.close()
     # Another viewer stands for a napari that is started again: it shares nothing but the run on disk.
     qtbot.waitUntil(RunFolder(tmp_path / "ensemble").is_alive, timeout=SECONDS)
     later = _open(qtbot, ViewerModel())
     qtbot.waitUntil(lambda: later.session.run.state.progress is not None, timeout=SECONDS)
-    assert later.out.value == tmp_path / "ensemble"
-    later.stop_button.click()
+    assert later.training.out.value == tmp_path / "ensemble"
+    later.training.stop_button.click()
     _until_ended(qtbot, later)
     assert later.session.run.state.phase == "stopped"
-    assert later.resume_button.isEnabled(), later.resume_button.toolTip()
+    assert later.training.resume_button.isEnabled(), later.training.resume_button.toolTip()
     done = later.session.run.state.progress.done
-    later.resume_button.click()
+    later.training.resume_button.click()
     qtbot.waitUntil(lambda: later.session.run.state.phase == "running", timeout=SECONDS)
     qtbot.waitUntil(lambda: later.session.run.state.progress.done > done, timeout=SECONDS)
-    later.stop_button.click()
+    later.training.stop_button.click()
     _until_ended(qtbot, later)
     assert not RunFolder(tmp_path / "ensemble").is_alive()
 
@@ -94,15 +99,15 @@ def test_the_viewer_stays_alive_while_training(qtbot, ready):
     timer.timeout.connect(lambda: beats.append(1))
     timer.start(20)
     _set(ready, 100_000)
-    ready.train_button.click()
-    qtbot.waitUntil(ready.stop_button.isEnabled, timeout=SECONDS)
+    ready.training.train_button.click()
+    _until_begun(qtbot, ready)
     qtbot.waitUntil(lambda: bool(ready.session.run.state.epochs), timeout=SECONDS)
     # Were the loop in this process, no beat would come between two looks at the run.
     beats.clear()
-    seen = ready.session.run.state.seen
-    qtbot.waitUntil(lambda: ready.session.run.state.seen > seen + 5, timeout=SECONDS)
+    done = ready.session.run.state.share
+    qtbot.waitUntil(lambda: ready.session.run.state.share > done, timeout=SECONDS)
     assert len(beats) >= 3
-    ready.stop_button.click()
+    ready.training.stop_button.click()
     _until_ended(qtbot, ready)
 
 
@@ -110,8 +115,8 @@ def test_a_used_folder_is_refused_before_anything_is_written(ready, tmp_path, mo
     monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    ready.out.value = tmp_path / "mine"
-    ready.train_button.click()
+    ready.training.out.value = tmp_path / "mine"
+    ready.training.train_button.click()
     assert "is not empty" in ready.message.text()
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
@@ -124,7 +129,7 @@ def test_pairs_follow_the_layers(ready, viewer):
     assert len(ready.session.pairs) == 1
     viewer.layers.remove("consensus")
     assert not ready.session.pairs
-    assert ready.train_button.toolTip() == "Add images with their masks first."
+    assert ready.training.train_button.toolTip() == "Add images with their masks first."
 
 
 def test_all_layers_are_paired_by_name_and_what_is_left_is_said(dock, viewer):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -5,9 +7,9 @@ from napari.components import ViewerModel
 from napari_deepflash2.progress import Progress
 from napari_deepflash2.viewer.predicting import Figures, LayerPrediction
 from napari_deepflash2.viewer.reading import snapshot_image
-from napari_deepflash2.viewer.training import RunState
+from napari_deepflash2.viewer.run_state import RunState
 from napari_deepflash2.widgets.predict_words import result_of
-from napari_deepflash2.widgets.train_words import duration, end_text, progress_text
+from napari_deepflash2.widgets.train_words import duration, end_text, fold_text, notes_of_run, now_text
 
 
 @pytest.mark.parametrize(
@@ -24,11 +26,23 @@ def test_a_time_that_is_left(seconds, text):
 
 
 def test_a_run_in_words():
-    assert progress_text(RunState()) == "starting"
-    running = RunState("running", 5, Progress("fold 2", 1, 9), seconds=10, share=0.5, first=(0, 0))
-    assert progress_text(running) == "fold 2 of 5, less than a minute left"
-    assert "Resume" in end_text(RunState("stopped"), "here")
-    assert "no space" in end_text(RunState("failed", message="no space"), "here")
+    assert fold_text(RunState()) == "starting"
+    step = Progress("fold 2", 1, 9, {"fold": 2})
+    running = RunState("running", 5, step, seconds=10, share=0.5, first=(0, 0))
+    assert fold_text(running) == "fold 2 of 5: iteration 1 of 9"
+    assert now_text(running) == "less than a minute left"
+    validating = replace(running, beside=Progress("validate", 2, 3))
+    assert now_text(validating) == "validate: 2 of 3; less than a minute left"
+    assert "Resume" in end_text(RunState("stopped"), "here", resumable=True)
+    assert "Resume" not in end_text(RunState("failed", message="bad mask"), "here", resumable=False)
+    assert "no space. Press" in end_text(RunState("failed", message="no space"), "here", resumable=True)
+
+
+def test_of_many_notes_the_last_are_shown():
+    notes = tuple(f"note {number}" for number in range(20))
+    lines = notes_of_run(RunState("running", notes=notes)).splitlines()
+    assert lines[0] == "(14 notes before)"
+    assert lines[-1] == "Note: note 19"
 
 
 def _prediction(*figures):

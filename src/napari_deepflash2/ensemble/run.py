@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,25 @@ class RunFolder:
     def events(self, since: int = 0) -> list[Event]:
         """Events from number `since` on, oldest first.
 
-        Each has ``kind``: ``"start"``, ``"progress"``, ``"epoch"``, ``"finished"``, ``"stopped"`` or
-        ``"failed"``. A line that is still being written is left for the next call; ask then with `since`
-        raised by the number of events received.
+        Each has ``kind``: ``"start"``, ``"progress"``, ``"epoch"``, ``"note"``, ``"finished"``,
+        ``"stopped"`` or ``"failed"``. A line that is still being written is left for the next call; ask
+        then with `since` raised by the number of events received.
+        """
+        return self.news()[0][since:]
+
+    def news(self, position: int = 0) -> tuple[list[Event], int]:
+        """Events from a byte of the log on, and the byte to go on from: for those who look often.
+
+        What a full disk cut short is left out.
         """
         try:
-            text = (self.path / EVENTS).read_bytes()
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in text.split(b"\n")[since:-1]]
+            with (self.path / EVENTS).open("rb") as stream:
+                stream.seek(position)
+                text = stream.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return [], position
+        whole = text[: text.rfind(b"\n") + 1]
+        return [*_events(whole.split(b"\n")[:-1])], position + len(whole)
 
     def request_stop(self) -> None:
         """Ask the run to stop after the batch it is at."""
@@ -138,6 +148,15 @@ class RunLock:
         if aside.read_bytes() != stale:
             aside.replace(self._path)
         aside.unlink(missing_ok=True)
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[Event]:
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        yield event
 
 
 def _own_identity() -> Mapping[str, Any]:

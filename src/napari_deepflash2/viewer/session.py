@@ -13,6 +13,7 @@ from psygnal import Signal
 from ..config import Configuration
 from .pairs import Pair
 from .placing import is_annotation
+from .recent import remember_run
 from .training import TrainingRun
 
 
@@ -27,17 +28,21 @@ class Session:
         What the next ensemble is trained on.
     run : TrainingRun or None
         The last training run, still going or not.
+    is_starting : bool
+        Whether the data of the next run are being written.
     ensemble_folder : pathlib.Path or None
         The ensemble that predicts.
     """
 
     pairs_changed = Signal()
     ensemble_changed = Signal()
+    run_changed = Signal()
 
     def __init__(self) -> None:
         self.configuration = Configuration()
         self.pairs: list[Pair] = []
         self.run: TrainingRun | None = None
+        self.is_starting = False
         self.ensemble_folder: Path | None = None
         self._ticked: dict[str, bool] = {}
 
@@ -69,6 +74,22 @@ class Session:
         """Put another pair in the place of one."""
         self.pairs[row] = pair
         self.pairs_changed.emit()
+
+    def begin_run(self) -> None:
+        """Say that a run is being started, so that no other dock starts one as well."""
+        self.is_starting = True
+        self.run_changed.emit()
+
+    def take_run(self, run: TrainingRun) -> None:
+        """Watch this run from now on, and find it again when napari was closed."""
+        remember_run(run.folder)
+        self.run = run
+        self.end_of_start()
+
+    def end_of_start(self) -> None:
+        """Say that the run is started, or could not be."""
+        self.is_starting = False
+        self.run_changed.emit()
 
     def use_ensemble(self, folder: Path) -> None:
         """Predict with this ensemble from now on."""

@@ -4,85 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..config import Configuration
-from ..ensemble.run import INPUT, RunFolder
+from ..ensemble.manifest import MANIFEST
+from ..ensemble.run import EVENTS, INPUT, LOCK, STOP, RunFolder
 from ..errors import InputError
 from ..files import write_text
-from ..progress import Progress, ProgressCallback
+from ..progress import ProgressCallback
+from .run_state import RunState, advance
 from .training_data import TakenData, write_training_data
 
 JOB, SETTINGS, LOG = "job.json", "config.toml", "training.log"
 LOG_TAIL = 1500
-
-Phase = Literal["waiting", "running", "finished", "stopped", "failed"]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of one fold, for the curves; Dice is None where it was not validated."""
-
-    fold: int
-    iteration: int
-    loss: float
-    dice: float | None
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What is known of a run from its events.
-
-    Attributes
-    ----------
-    phase : {"waiting", "running", "finished", "stopped", "failed"}
-        Where it stands.
-    models : int
-        Models there will be; 0 before it started.
-    progress : Progress or None
-        The last training step.
-    seconds, share : float
-        When it was, since the run was started or resumed, and the share of all steps then done.
-    first : tuple of (float, float) or None
-        Seconds and share at the first step, from which the speed is known.
-    epochs : tuple of Epoch
-        All epochs so far.
-    held_out_dice : dict of int to float
-        At the end, by fold.
-    message : str
-        Why it failed.
-    seen : int
-        Number of events taken in.
-    """
-
-    phase: Phase = "waiting"
-    models: int = 0
-    progress: Progress | None = None
-    seconds: float = 0.0
-    share: float = 0.0
-    first: tuple[float, float] | None = None
-    epochs: tuple[Epoch, ...] = ()
-    held_out_dice: dict[int, float] = field(default_factory=dict)
-    message: str = ""
-    seen: int = 0
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the run is over, one way or the other."""
-        return self.phase in ("finished", "stopped", "failed")
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time that the rest will take at the speed so far; None where the speed is not known yet."""
-        if self.first is None or self.share <= self.first[1]:
-            return None
-        speed = (self.share - self.first[1]) / max(self.seconds - self.first[0], 1e-6)
-        return (1 - self.share) / speed
 
 
 class TrainingRun:
@@ -98,7 +39,8 @@ class TrainingRun:
 
     def __init__(self, folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
         self.folder = folder
-        self.state = advance(RunState(), RunFolder(folder).events())
+        events, self._position = RunFolder(folder).news()
+        self.state = advance(RunState(), events)
         self._process = process
         self._stop_asked = False
         if process is not None:
@@ -110,12 +52,13 @@ class TrainingRun:
         # Asked before reading, so that the last words of a run that ends in between are not missed.
         alive = self.is_alive()
         run = RunFolder(self.folder)
-        self.state = advance(self.state, run.events(self.state.seen))
+        events, self._position = run.news(self._position)
+        self.state = advance(self.state, events)
         if alive and self._stop_asked and not run.stop_is_requested():
             # A run that resumes clears old requests when it begins, and with them an early one.
             run.request_stop()
         if not alive and not self.state.has_ended:
-            self.state = replace(self.state, phase="failed", message=self._last_words())
+            self.state = replace(self.state, phase="failed", message=self._last_words(), beside=None)
         return self.state
 
     def is_alive(self) -> bool:
@@ -130,16 +73,11 @@ class TrainingRun:
         RunFolder(self.folder).request_stop()
 
     def _last_words(self) -> str:
+        if not self.folder.is_dir():
+            return f"its folder {self.folder} is gone, and what was learned with it"
         path = self.folder / INPUT / LOG
         text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
-        return text[-LOG_TAIL:] or "the training process has ended without a word"
-
-
-def advance(state: RunState, events: Sequence[Mapping[str, Any]]) -> RunState:
-    """Take events into the state, in order."""
-    for event in events:
-        state = _advanced(replace(state, seen=state.seen + 1), event)
-    return state
+        return text[-LOG_TAIL:] or "the training process was ended from outside, without a word of its own"
 
 
 def start(data: TakenData, folder: Path, config: Configuration, progress: ProgressCallback) -> TrainingRun:
@@ -164,10 +102,13 @@ def start(data: TakenData, folder: Path, config: Configuration, progress: Progre
     """
     refuse_used(folder)
     try:
-        images, masks = _data_on_disk(data, folder / INPUT, progress)
-        config.save(folder / INPUT / SETTINGS)
-        write_text(folder / INPUT / JOB, json.dumps({"images": str(images), "masks": str(masks)}))
+        with _new_input(folder):
+            images, masks = _data_on_disk(data, folder / INPUT, progress)
+            config.save(folder / INPUT / SETTINGS)
+            write_text(folder / INPUT / JOB, json.dumps({"images": str(images), "masks": str(masks)}))
     except OSError as error:
+        if isinstance(error, FileExistsError) and (folder / INPUT).is_dir():
+            raise _in_use(folder) from error
         raise InputError.one(
             folder,
             f"cannot be written ({error.strerror})",
@@ -198,8 +139,9 @@ def resume(folder: Path, progress: ProgressCallback) -> TrainingRun:
 
 
 def can_resume(folder: Path) -> bool:
-    """Whether the folder holds a run of the viewer that has not come to its end."""
-    if not (folder / INPUT / JOB).is_file() or RunFolder(folder).is_alive():
+    """Whether the folder holds a run of the viewer that has begun and has not come to its end."""
+    there = (folder / INPUT / JOB).is_file() and (folder / MANIFEST).is_file()
+    if not there or RunFolder(folder).is_alive():
         return False
     return advance(RunState(), RunFolder(folder).events()).phase != "finished"
 
@@ -208,7 +150,7 @@ def refuse_used(folder: Path) -> None:
     """Refuse an output folder that is in use or holds something; an `InputError` says what to do."""
     if RunFolder(folder).is_alive():
         raise _in_use(folder)
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()) and not _never_began(folder):
         raise InputError.one(
             folder,
             "is not empty",
@@ -235,39 +177,32 @@ def python_executable() -> str:
     )
 
 
-def _advanced(state: RunState, event: Mapping[str, Any]) -> RunState:
-    match event.get("kind"):
-        case "start":
-            return replace(state, phase="running", models=int(event["models"]), message="", first=None)
-        case "progress" if "fold" in event["values"]:
-            return _stepped(state, event)
-        case "epoch":
-            return replace(state, epochs=(*state.epochs, _epoch(event)))
-        case "finished":
-            found = {int(fold): float(dice) for fold, dice in event["held_out_dice"].items()}
-            return replace(state, phase="finished", held_out_dice=found)
-        case "stopped":
-            return replace(state, phase="stopped")
-        case "failed":
-            return replace(state, phase="failed", message=str(event.get("message", "")))
-    return state
+def _never_began(folder: Path) -> bool:
+    """Whether all there is are the data of a run that refused them: nothing was learned from them."""
+    there = {path.name for path in folder.iterdir()}
+    has_run = EVENTS in there or LOCK in there
+    return there <= {INPUT, EVENTS, STOP, LOCK} and has_run and (folder / INPUT / JOB).is_file()
 
 
-def _stepped(state: RunState, event: Mapping[str, Any]) -> RunState:
-    step = Progress(event["task"], event["done"], event["total"], event["values"])
-    seconds = float(event["elapsed"])
-    share = (step.values["fold"] - 1 + step.done / step.total) / state.models
-    first = state.first or (seconds, share)
-    return replace(state, progress=step, seconds=seconds, share=share, first=first)
-
-
-def _epoch(event: Mapping[str, Any]) -> Epoch:
-    return Epoch(int(event["fold"]), int(event["iteration"]), float(event["loss"]), event.get("val_dice"))
+@contextmanager
+def _new_input(folder: Path) -> Iterator[None]:
+    """Make the folder for a run's data, which only one can do, and leave nothing of it where that fails."""
+    if folder.is_dir() and any(folder.iterdir()) and _never_began(folder):
+        shutil.rmtree(folder / INPUT)
+        (folder / EVENTS).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INPUT).mkdir()
+    whole = False
+    try:
+        yield
+        whole = True
+    finally:
+        if not whole:
+            shutil.rmtree(folder / INPUT, ignore_errors=True)
 
 
 def _data_on_disk(data: TakenData, folder: Path, progress: ProgressCallback) -> tuple[Path, Path]:
     if not data.layers and len(data.folders) == 1:
-        folder.mkdir(parents=True, exist_ok=True)
         return data.folders[0].images, data.folders[0].masks
     return write_training_data(data, folder, progress)
 

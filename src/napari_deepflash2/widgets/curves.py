@@ -1,17 +1,22 @@
-"""Curves of a training: loss and Dice by fold, live."""
+"""Curves of a training: losses and Dice by fold, live."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..viewer.colours import expert_colour
-from ..viewer.training import Epoch
+from ..viewer.run_state import Epoch
+from .tables import contrast
 
 HEIGHT = 170
+# WCAG 2 asks for this of lines that carry meaning.
+LEAST_CONTRAST = 3.0
+CURVES = {"loss": "loss", "held_out_loss": "loss", "dice": "dice"}
 
 Points = tuple[list[float], list[float]]
 
@@ -25,16 +30,16 @@ class Curves(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._plots: dict[str, Any] = {}
         self._lines: dict[tuple[str, int], Any] = {}
+        self._epochs: Sequence[Epoch] = ()
         self.setVisible(False)
 
     def show_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Draw all epochs so far."""
-        if not epochs:
+        if not epochs or epochs is self._epochs:
             return
+        self._epochs = epochs
         if not self._plots:
-            self._plots = {"loss": self._make_plot("Loss"), "dice": self._make_plot("Held-out Dice")}
-            self._plots["dice"].setYRange(0, 1)
-            self._plots["loss"].addLegend(offset=(-5, 5), labelTextColor=self._ink())
+            self._make_plots()
         self.setVisible(True)
         for fold in sorted({epoch.fold for epoch in epochs}):
             for what, (x, y) in points_of(epochs, fold).items():
@@ -42,34 +47,59 @@ class Curves(QWidget):
 
     def clear(self) -> None:
         """Forget the curves of an earlier run."""
-        for plot in self._plots.values():
-            plot.clear()
-        self._lines.clear()
+        self._epochs = ()
+        self._remove_plots()
         self.setVisible(False)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Qt says that the theme has changed: draw in its colours."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self._plots:
+            epochs, self._epochs = self._epochs, ()
+            self._remove_plots()
+            self.show_epochs(epochs)
+
+    def _remove_plots(self) -> None:
+        for plot in self._plots.values():
+            self._layout.removeWidget(plot)
+            plot.deleteLater()
+        self._plots.clear()
+        self._lines.clear()
 
     def _line(self, what: str, fold: int) -> Any:
         if (what, fold) not in self._lines:
             import pyqtgraph
 
-            colour = expert_colour(fold - 1)
-            self._lines[what, fold] = self._plots[what].plot(
-                pen=pyqtgraph.mkPen(colour, width=2),
-                symbol="o" if what == "dice" else None,
+            colour = readable(QColor(expert_colour(fold - 1)), self._paper())
+            held_out = what != "loss"
+            style = Qt.PenStyle.DashLine if what == "held_out_loss" else Qt.PenStyle.SolidLine
+            self._lines[what, fold] = self._plots[CURVES[what]].plot(
+                pen=pyqtgraph.mkPen(colour, width=2, style=style),
+                symbol="o" if held_out else None,
                 symbolSize=5,
                 symbolBrush=colour,
                 symbolPen=None,
-                name=f"fold {fold}",
+                name=None if held_out else f"fold {fold}",
             )
         return self._lines[what, fold]
 
     def _ink(self) -> QColor:
         return self.palette().color(QPalette.ColorRole.WindowText)
 
+    def _paper(self) -> QColor:
+        return self.palette().color(QPalette.ColorRole.Window)
+
+    def _make_plots(self) -> None:
+        titles = {"loss": "Loss (held out dashed)", "dice": "Held-out Dice"}
+        self._plots = {name: self._make_plot(title) for name, title in titles.items()}
+        self._plots["dice"].setYRange(0, 1)
+        self._plots["loss"].addLegend(offset=(-5, 5), labelTextColor=self._ink())
+
     def _make_plot(self, title: str) -> Any:
         import pyqtgraph
 
         ink = self._ink()
-        plot = pyqtgraph.PlotWidget(background=self.palette().color(QPalette.ColorRole.Window))
+        plot = pyqtgraph.PlotWidget(background=self._paper())
         plot.setFixedHeight(HEIGHT)
         plot.setLabel("bottom", "iteration", color=ink.name())
         plot.setLabel("left", title, color=ink.name())
@@ -84,10 +114,20 @@ class Curves(QWidget):
 
 
 def points_of(epochs: Sequence[Epoch], fold: int) -> dict[str, Points]:
-    """Give iteration and value of the two curves of a fold."""
+    """Give iteration and value of the curves of a fold: ``loss``, ``held_out_loss`` and ``dice``."""
     own = [epoch for epoch in epochs if epoch.fold == fold]
-    validated = [(float(epoch.iteration), epoch.dice) for epoch in own if epoch.dice is not None]
-    return {
-        "loss": ([float(epoch.iteration) for epoch in own], [epoch.loss for epoch in own]),
-        "dice": ([x for x, _ in validated], [y for _, y in validated]),
-    }
+    return {what: _points(own, what) for what in CURVES}
+
+
+def readable(colour: QColor, paper: QColor) -> QColor:
+    """Make a colour darker, or lighter, until it is told from the paper."""
+    for _ in range(20):
+        if contrast(colour, paper) >= LEAST_CONTRAST:
+            break
+        colour = colour.darker(110) if paper.lightnessF() > 0.5 else colour.lighter(115)
+    return colour
+
+
+def _points(epochs: Sequence[Epoch], what: str) -> Points:
+    known = [(float(epoch.iteration), getattr(epoch, what)) for epoch in epochs]
+    return [x for x, y in known if y is not None], [y for _, y in known if y is not None]

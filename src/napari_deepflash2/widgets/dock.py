@@ -84,8 +84,14 @@ class Dock(QWidget):
         for form in forms:
             form.changed.connect(changed)
 
-    def run(self, job: Job, on_done: Callable[[Any], None], task: str) -> None:
-        """Start a job in a worker; `on_done` gets its result on the main thread."""
+    def run(
+        self,
+        job: Job,
+        on_done: Callable[[Any], None],
+        task: str,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        """Start a job in a worker; `on_done` gets its result on the main thread, `on_end` hears any end."""
         self.say("")
         worker = make_worker(job)
         worker.says.progressed.connect(self._show_progress)
@@ -94,6 +100,8 @@ class Dock(QWidget):
         worker.says.done.connect(on_done)
         worker.errored.connect(self._say_bug)
         worker.finished.connect(self._job_ended)
+        if on_end is not None:
+            worker.finished.connect(on_end)
         self.worker = worker
         self.progress.setRange(0, 0)
         self.progress.setFormat(task)

@@ -76,6 +76,12 @@ def colour_on(background: QColor) -> QColor:
     return QColor("black" if (light + 0.05) ** 2 > 1.05 * 0.05 else "white")
 
 
+def contrast(one: QColor, other: QColor) -> float:
+    """Contrast of two colours as WCAG 2 defines it, 1 to 21."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 def luminance(colour: QColor) -> float:
     """Relative luminance in [0, 1] as WCAG 2 defines it."""
     parts = (colour.redF(), colour.greenF(), colour.blueF())

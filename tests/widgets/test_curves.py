@@ -1,0 +1,50 @@
+import pytest
+from qtpy.QtGui import QColor, QPalette
+
+from napari_deepflash2.viewer.colours import EXPERT_COLOURS
+from napari_deepflash2.viewer.run_state import Epoch
+from napari_deepflash2.widgets.curves import LEAST_CONTRAST, Curves, points_of, readable
+from napari_deepflash2.widgets.tables import contrast
+
+EPOCHS = (
+    Epoch(1, 2, 0.9, None, None),
+    Epoch(1, 4, 0.5, 0.6, 0.7),
+    Epoch(2, 2, 0.8, 0.75, 0.4),
+)
+
+
+def test_what_was_not_validated_is_left_out_of_the_held_out_curves():
+    assert points_of(EPOCHS, 1) == {
+        "loss": ([2.0, 4.0], [0.9, 0.5]),
+        "held_out_loss": ([4.0], [0.6]),
+        "dice": ([4.0], [0.7]),
+    }
+
+
+@pytest.mark.parametrize("paper", ["#262930", "#ffffff", "#f0f0f0", "#000000"])
+@pytest.mark.parametrize("colour", EXPERT_COLOURS)
+def test_every_curve_is_told_from_every_theme(colour, paper):
+    assert contrast(readable(QColor(colour), QColor(paper)), QColor(paper)) >= LEAST_CONTRAST
+
+
+def _colours(curves):
+    return {line.opts["pen"].color().name() for line in curves._lines.values()}
+
+
+def test_curves_are_drawn_and_follow_the_theme(qtbot):
+    curves = Curves()
+    qtbot.addWidget(curves)
+    for paper, ink in (("#ffffff", "#000000"), ("#101010", "#ffffff")):
+        palette = QPalette()
+        palette.setColor(QPalette.ColorRole.Window, QColor(paper))
+        palette.setColor(QPalette.ColorRole.WindowText, QColor(ink))
+        curves.setPalette(palette)
+        curves.show_epochs(EPOCHS)
+        assert set(curves._lines) == {
+            (what, fold) for what in ("loss", "held_out_loss", "dice") for fold in (1, 2)
+        }
+        assert all(contrast(QColor(name), QColor(paper)) >= LEAST_CONTRAST for name in _colours(curves))
+    curves.clear()
+    assert curves.isHidden()
+    curves.show_epochs(EPOCHS)
+    assert len(curves._lines) == 6
