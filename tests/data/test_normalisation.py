@@ -25,7 +25,7 @@ def test_by_the_training_images_a_brighter_image_stays_brighter() -> None:
     assert np.allclose(values.mean((1, 2)), 2, atol=0.1)
 
 
-@pytest.mark.parametrize("kind", ["image", "training"])
+@pytest.mark.parametrize("kind", ["image", "training", "percentile"])
 def test_parts_are_standardised_as_the_whole_image_is(kind: str) -> None:
     image = _image(seed=3)
     normalisation = Normalisation.learn([_image()], kind)
@@ -37,12 +37,39 @@ def test_statistics_are_those_of_all_pixels() -> None:
     images = [_image()[:10], _image(1) * 3]
     pixels = np.concatenate([image.reshape(-1, 2) for image in images]).astype(np.float64)
     normalisation = Normalisation.learn(images, "training")
-    assert np.allclose(normalisation.mean, pixels.mean(0))
-    assert np.allclose(normalisation.std, pixels.std(0))
+    assert np.allclose(normalisation.centre, pixels.mean(0))
+    assert np.allclose(normalisation.spread, pixels.std(0))
     assert normalisation.channels == 2
 
 
-@pytest.mark.parametrize("kind", ["image", "training"])
+def test_b13_percentiles_of_the_training_images_are_not_moved_by_a_few_bright_pixels() -> None:
+    images = [_image(seed) for seed in range(4)]
+    clean = Normalisation.learn(images, "percentile")
+    images[2] = images[2].copy()
+    images[2][7, :5] = 1e6
+    found = Normalisation.learn(images, "percentile")
+    np.testing.assert_allclose(found.centre, clean.centre, rtol=0.01)
+    np.testing.assert_allclose(found.spread, clean.spread, rtol=0.02)
+    np.testing.assert_allclose(found.spread, 20, rtol=0.05)
+    values = found.apply(_image(seed=9, mean=140))
+    np.testing.assert_allclose(values.mean((1, 2)), 2, atol=0.1)
+
+
+def test_percentiles_weigh_each_pixel_alike() -> None:
+    images = [_image()[:10], _image(1) * 3]
+    pixels = np.concatenate([image.reshape(-1, 2) for image in images])
+    low, high = np.percentile(pixels, [1, 99], axis=0)
+    np.testing.assert_allclose(Normalisation.learn(images, "percentile").centre, (low + high) / 2, rtol=1e-6)
+
+
+def test_a_channel_that_is_dark_but_for_a_few_pixels_keeps_a_spread() -> None:
+    sparse = np.zeros((40, 50, 1), np.float32)
+    sparse[:3, :3] = 1000
+    values = Normalisation.learn([sparse], "percentile").apply(sparse)
+    assert 5 < values.max() < 50
+
+
+@pytest.mark.parametrize("kind", ["image", "training", "percentile"])
 @pytest.mark.parametrize("value", [0, 255, 65535, 1e30])
 def test_a_constant_image_is_finite(kind: str, value: float) -> None:
     constant = np.full((8, 8, 1), value, np.float32)

@@ -186,8 +186,8 @@ def test_a_link_is_not_followed(trained: Path) -> None:
 
 
 def test_a_newer_schema_is_refused_with_what_to_do(trained: Path) -> None:
-    _edit(trained, schema_version=2, members={"all": "new"})
-    with pytest.raises(InputError, match=r"schema version 2, this program reads up to 1\. Install a newer"):
+    _edit(trained, schema_version=3, members={"all": "new"})
+    with pytest.raises(InputError, match=r"schema version 3, this program reads up to 2\. Install a newer"):
         load_ensemble(trained)
 
 

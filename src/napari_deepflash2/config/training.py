@@ -56,10 +56,11 @@ class TrainingConfig(Section):
     tile_size: int = Field(
         256, ge=32, le=4096, multiple_of=32, description="Side of a training tile, in pixels."
     )
-    normalisation: Literal["image", "training"] = Field(
+    normalisation: Literal["image", "training", "percentile"] = Field(
         "image",
         description="Standardise intensities by each image's own mean and standard deviation, or by those "
-        "of the training images.",
+        "of the training images, or by the 1st and 99th percentile of the training images, which a few very "
+        "bright pixels do not move.",
     )
     loss: Literal[
         "cross_entropy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,8 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, Problem
 
-NormalisationKind = Literal["image", "training"]
+NormalisationKind = Literal["image", "training", "percentile"]
 FloatImage = NDArray[np.float32]
+
+_PERCENTILES = (1, 99)
+# How many standard deviations lie between these two in a normal distribution.
+_DEVIATIONS = 4.6527
+# Figures of so many pixels are as good as those of all.
+_MOST_SAMPLES = 2**22
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,11 @@ class Standardisation:
     scale: tuple[float, ...]
 
     @classmethod
-    def of(cls, mean: NDArray[np.float64], std: NDArray[np.float64]) -> Standardisation:
-        """Make means 0 and standard deviations 1; leave the size of constant channels as it is."""
+    def of(cls, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> Standardisation:
+        """Make centres 0 and spreads 1; leave the size of constant channels as it is."""
         # A spread below float32's resolution of the values is rounding, not structure.
-        scale = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-30), std, 1)
-        return cls(tuple(mean.tolist()), tuple(scale.tolist()))
+        scale = np.where(spread > 1e-6 * np.maximum(np.abs(centre), 1e-30), spread, 1)
+        return cls(tuple(centre.tolist()), tuple(scale.tolist()))
 
     def apply(self, image: FloatImage) -> FloatImage:
         """Standardise an image or a part of one, (Y, X, C); returns float32 (C, Y, X)."""
@@ -48,29 +54,35 @@ class Normalisation:
 
     Attributes
     ----------
-    kind : {"image", "training"}
-        By the mean and standard deviation of each image itself, or by those of the training images.
-    mean, std : tuple of float
-        Of the training images, one value per channel, in the units of the images.
+    kind : {"image", "training", "percentile"}
+        By the mean and standard deviation of each image itself, or by those of the training images, or by
+        the 1st and 99th percentile of the training images.
+    centre : tuple of float
+        Of the training images, one value per channel, in the units of the images: the mean, or the middle
+        of the two percentiles.
+    spread : tuple of float
+        Likewise: the standard deviation, or what it is in a normal distribution with these percentiles.
     """
 
     kind: NormalisationKind
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    centre: tuple[float, ...]
+    spread: tuple[float, ...]
 
     @classmethod
-    def learn(cls, images: Iterable[FloatImage], kind: NormalisationKind) -> Normalisation:
+    def learn(cls, images: Sequence[FloatImage], kind: NormalisationKind) -> Normalisation:
         """Measure (Y, X, C) images: each pixel counts alike, whatever the size of its image."""
-        sums = [_sums(image) for image in images]
-        count = sum(n for n, _, _ in sums)
-        mean = np.sum([s for _, s, _ in sums], axis=0) / count
-        variance = np.maximum(np.sum([q for _, _, q in sums], axis=0) / count - mean**2, 0)
-        return cls(kind, tuple(mean.tolist()), tuple(np.sqrt(variance).tolist()))
+        centre, spread = _moments(images)
+        if kind == "percentile":
+            low, high = _percentiles(images)
+            # A channel that is dark but for a few pixels has no spread between percentiles.
+            spread = np.where(high > low, (high - low) / _DEVIATIONS, spread)
+            centre = (low + high) / 2
+        return cls(kind, tuple(centre.tolist()), tuple(spread.tolist()))
 
     @property
     def channels(self) -> int:
         """Channels of the training images."""
-        return len(self.mean)
+        return len(self.centre)
 
     def apply(self, image: FloatImage) -> FloatImage:
         """Standardise.
@@ -83,15 +95,15 @@ class Normalisation:
         Returns
         -------
         ndarray of float32, shape (C, Y, X)
-            Mean 0 and standard deviation 1 per channel, of this image or of the training images. A
-            constant channel becomes 0 throughout where it is standardised by itself.
+            Centre 0 and spread 1 per channel, of this image or of the training images. A constant channel
+            becomes 0 throughout where it is standardised by itself.
         """
         return self.for_image(image).apply(image)
 
     def for_image(self, image: FloatImage) -> Standardisation:
         """Decide on the figures that a (Y, X, C) image is standardised by, to apply them to its parts."""
-        if self.kind == "training":
-            return Standardisation.of(np.array(self.mean), np.array(self.std))
+        if self.kind != "image":
+            return Standardisation.of(np.array(self.centre), np.array(self.spread))
         channels = np.moveaxis(image, -1, 0)
         return Standardisation.of(
             channels.mean((1, 2), dtype=np.float64), channels.std((1, 2), dtype=np.float64)
@@ -178,6 +190,22 @@ def _channel_problems(images: Sequence[FloatImage], names: Sequence[str]) -> lis
         for image, name in zip(images, names, strict=True)
         if image.shape[-1] != images[0].shape[-1]
     ]
+
+
+def _moments(images: Sequence[FloatImage]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    sums = [_sums(image) for image in images]
+    count = sum(n for n, _, _ in sums)
+    mean = np.sum([s for _, s, _ in sums], axis=0) / count
+    variance = np.maximum(np.sum([q for _, _, q in sums], axis=0) / count - mean**2, 0)
+    return mean, np.sqrt(variance)
+
+
+def _percentiles(images: Sequence[FloatImage]) -> NDArray[np.float64]:
+    """Percentiles per channel, float64 (2, C)."""
+    pixels = [image.reshape(-1, image.shape[-1]) for image in images]
+    step = -(-sum(map(len, pixels)) // _MOST_SAMPLES)
+    samples = np.concatenate([own[::step] for own in pixels])
+    return np.percentile(samples.astype(np.float64), _PERCENTILES, axis=0)
 
 
 def _sums(image: FloatImage) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:

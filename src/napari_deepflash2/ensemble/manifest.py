@@ -13,9 +13,10 @@ from ..config import Configuration
 from ..data.normalisation import Normalisation
 from ..errors import InputError
 from ..files import write_text
+from .migration import migrated
 
 MANIFEST = "ensemble.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # 10,000 images with their hashes and folds take some 4 MB.
 _MOST_BYTES = 2**24
 _SHA256 = r"^[0-9a-f]{64}$"
@@ -98,7 +99,7 @@ class Manifest(_Part):
         What changed between the parts of a training that was interrupted.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     run: str
     members: tuple[MemberRecord, ...] = Field(max_length=64)
     planned: int = Field(ge=1, le=64)
@@ -144,7 +145,7 @@ class Manifest(_Part):
                 "newer-schema",
             )
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(migrated(values))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
