@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from napari_deepflash2 import InputError, load_ensemble
+from napari_deepflash2.config import Configuration
 from napari_deepflash2.consensus import dice
 from napari_deepflash2.jobs import predict_folder
 
@@ -35,6 +36,17 @@ def test_labels_uncertainty_and_table_are_written(folders: Path, tiny_ensemble: 
     assert np.isfinite(table["score"]).all()
     assert table[["expected_dice", "ood_score", "is_ood"]].isna().all(axis=None)
     assert len(report.table) == 3
+
+
+def test_entropies_are_written_where_they_are_asked_for(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    config = Configuration.of({"prediction": {"entropy": True, "tile_size": 64}})
+    predict_folder(folders / "images", tiny_ensemble, tmp_path, config=config)
+    entropy = tifffile.imread(tmp_path / "entropy" / "1.tif")
+    information = tifffile.imread(tmp_path / "mutual_information" / "1.tif")
+    assert entropy.dtype == information.dtype == np.float32
+    assert 0 <= information.min() <= information.max() <= entropy.max() <= 1
 
 
 def test_labels_have_the_values_of_the_training_masks(

@@ -30,11 +30,19 @@ def _moments(predictors: list[Predictor], image: np.ndarray, **config: object) -
     st.integers(1, 150),
     st.sampled_from([32, 64, 96]),
     st.floats(0, 0.8),
-    st.sampled_from(["none", "flips"]),
+    st.sampled_from(["none", "flips", "dihedral"]),
+    st.sampled_from(["gaussian", "flat"]),
     st.integers(1, 7),
 )
 def test_an_identity_network_gives_the_image_back(
-    identity: MakePredictor, height: int, width: int, tile: int, overlap: float, views: str, batch_size: int
+    identity: MakePredictor,
+    height: int,
+    width: int,
+    tile: int,
+    overlap: float,
+    views: str,
+    blending: str,
+    batch_size: int,
 ) -> None:
     image = _image(height, width)
     found = _moments(
@@ -43,6 +51,7 @@ def test_an_identity_network_gives_the_image_back(
         tile_size=tile,
         overlap=overlap,
         test_time_augmentation=views,
+        blending=blending,
         batch_size=batch_size,
     )
     assert np.allclose(found.mean[1], image[..., 0], rtol=0, atol=1e-6)
@@ -64,21 +73,43 @@ def test_each_member_sees_the_image_as_it_was_trained_to(identity: MakePredictor
     assert np.allclose(_moments([identity(), halved], image).mean[1], 0.75 * image[..., 0], atol=1e-6)
 
 
-def test_flips_are_four_views_taken_back_before_averaging() -> None:
-    class TopLeft(torch.nn.Module):
-        """Sure of the foreground in the top left quarter of whatever it is shown."""
+@pytest.mark.parametrize(("views", "corners"), [("none", 1), ("flips", 4), ("dihedral", 8)])
+def test_views_are_taken_back_before_averaging(views: str, corners: int) -> None:
+    class UpperLeft(torch.nn.Module):
+        """Sure of the foreground in the top left corner of whatever it is shown, higher than wide."""
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             logits = torch.zeros(len(images), 2, *images.shape[2:])
             logits[:, 0] = 40
-            logits[:, 1, :16, :16] = 80
+            logits[:, 1, :16, :8] = 80
             return logits
 
-    predictor = Predictor("corner", TopLeft(), Normalisation("image", (0.0,), (1.0,)))
-    once = _moments([predictor], _image(32, 32), test_time_augmentation="none").mean[1]
-    assert once[:16, :16].min() == 1
-    assert once.sum() == 256
-    assert np.allclose(_moments([predictor], _image(32, 32)).mean[1], 0.25)
+    predictor = Predictor("corner", UpperLeft(), Normalisation("image", (0.0,), (1.0,)))
+    found = _moments([predictor], _image(32, 32), test_time_augmentation=views).mean[1]
+    expected = np.zeros((32, 32))
+    corner = np.zeros((32, 32))
+    corner[:16, :8] = 1
+    for turned in (corner, corner.T)[: max(1, corners // 4)]:
+        for flipped in (turned, turned[::-1], turned[:, ::-1], turned[::-1, ::-1])[: min(corners, 4)]:
+            expected += flipped / corners
+    assert np.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("views", ["none", "flips", "dihedral"])
+def test_tiles_that_are_not_square_can_be_turned(identity: MakePredictor, views: str) -> None:
+    image = _image(30, 200)
+    found = _moments([identity()], image, tile_size=64, test_time_augmentation=views).mean[1]
+    assert np.allclose(found, image[..., 0], atol=1e-6)
+
+
+def test_entropies_are_measured_only_where_asked_for(identity: MakePredictor) -> None:
+    image = _image(50, 40)
+    assert _moments([identity()], image).mean_entropy is None
+    found = _moments([identity(1.0), identity(0.5)], image, entropy=True).mean_entropy
+    assert found is not None
+    p = np.array([1, 0.5])[:, None, None] * image[..., 0].astype(np.float64)
+    expected = -(p * np.log(p) + (1 - p) * np.log(1 - p)).mean(0)
+    assert np.allclose(found, expected, atol=1e-5)
 
 
 def test_the_result_does_not_depend_on_the_batch_size() -> None:

@@ -1,6 +1,7 @@
 import numpy as np
 
 from napari_deepflash2.prediction import Moments, Prediction
+from napari_deepflash2.prediction.result import most_probable
 
 
 def _prediction(probabilities: list[float], classes: tuple[int, ...] = (0, 1)) -> Prediction:
@@ -30,6 +31,22 @@ def test_an_empty_prediction_is_defined_and_said() -> None:
     assert np.isclose(found.score, 0.18)
     assert [note.code for note in found.notes] == ["no-foreground"]
     assert found.notes[0].where == "a.tif"
+
+
+def test_entropy_and_mutual_information_are_there_where_they_were_measured() -> None:
+    mean = np.full((2, 1, 3), 0.5, np.float32)
+    found = Prediction.from_moments(Moments(mean, mean**2, np.zeros((1, 3), np.float32)), (0, 1), "a")
+    assert found.entropy is not None
+    assert found.mutual_information is not None
+    assert np.allclose(found.entropy, 1)
+    assert np.allclose(found.mutual_information, 1)
+    assert _prediction([0.9]).entropy is _prediction([0.9]).mutual_information is None
+
+
+def test_of_classes_that_are_alike_the_first_wins() -> None:
+    probabilities = np.random.default_rng(0).integers(0, 3, (5, 20, 20)).astype(np.float32)
+    assert np.array_equal(most_probable(probabilities), probabilities.argmax(0))
+    assert most_probable(probabilities).dtype == np.uint8
 
 
 def test_what_is_not_known_is_none() -> None:

@@ -6,6 +6,8 @@ from hypothesis.extra.numpy import arrays
 from napari_deepflash2.prediction.uncertainty import (
     aleatoric_uncertainty,
     epistemic_uncertainty,
+    mutual_information,
+    predictive_entropy,
     total_uncertainty,
     uncertainty_score,
 )
@@ -30,6 +32,30 @@ def test_the_parts_are_variance_and_mean_variance_and_sum_to_the_total(stack: np
     assert np.allclose(epistemic, p.var(0).mean(0) / 0.25, atol=2e-6)
     assert np.allclose(aleatoric, (p * (1 - p)).mean((0, 1)) / 0.25, atol=2e-6)
     assert np.allclose(epistemic + aleatoric, total, rtol=0, atol=1.2e-7)
+
+
+@settings(deadline=None)
+@given(_STACKS)
+def test_mutual_information_is_the_entropy_that_members_do_not_share(stack: np.ndarray) -> None:
+    p, mean, _ = _of(stack)
+    of_members = -(p * np.log(p)).sum(1).mean(0).astype(np.float32)
+    entropy = predictive_entropy(mean)
+    information = mutual_information(mean, of_members)
+    assert np.allclose(entropy, -(mean * np.log(mean)).sum(0) / np.log(len(mean)), atol=2e-6)
+    assert np.allclose(information, entropy - of_members / np.log(len(mean)), atol=2e-6)
+    for values in (entropy, information, entropy - information):
+        assert values.dtype == np.float32
+        assert values.min() >= 0
+        assert values.max() <= 1
+
+
+def test_entropy_is_0_where_members_are_sure_and_1_where_all_classes_are_alike() -> None:
+    sure = np.array([1, 0, 0], np.float32)[:, None, None]
+    alike = np.full((3, 1, 1), 1 / 3, np.float32)
+    assert predictive_entropy(sure) == 0
+    assert np.isclose(predictive_entropy(alike), 1)
+    assert np.isclose(mutual_information(alike, np.zeros((1, 1), np.float32)), 1)
+    assert np.isclose(mutual_information(alike, np.full((1, 1), np.log(3), np.float32)), 0, atol=1e-6)
 
 
 @settings(deadline=None)

@@ -18,8 +18,18 @@ class PredictionConfig(Section):
     overlap: float = Field(
         0.25, ge=0, le=0.9, description="Least share of a tile that the next one covers again."
     )
-    batch_size: int = Field(4, ge=1, le=1024, description="Tiles in one forward pass.")
-    test_time_augmentation: Literal["none", "flips"] = Field(
+    batch_size: int = Field(4, ge=1, le=1024, description="Tiles in one forward pass at most.")
+    test_time_augmentation: Literal["none", "flips", "dihedral"] = Field(
         "flips",
-        description="Views of each tile that are predicted and averaged: as it is, or all four flips.",
+        description="Views of each tile that are predicted and averaged: as it is, all four flips, or also "
+        "turned by a quarter: the eight of the dihedral group.",
+    )
+    blending: Literal["gaussian", "flat"] = Field(
+        "gaussian",
+        description="Whether the middle of a tile counts more than its border where tiles overlap, or all "
+        "of it alike.",
+    )
+    entropy: bool = Field(
+        False,
+        description="Measure predictive entropy and mutual information too; takes memory for one more map.",
     )

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..prediction import Prediction
 
 
+_MAPS = ("labels", "uncertainty", "entropy", "mutual_information")
+
+
 @dataclass(frozen=True)
 class PredictionReport:
     """What `predict_folder` did.
@@ -62,7 +65,8 @@ def predict_folder(
         Images of the kind the ensemble was trained on, and the folder of the ensemble.
     out : path
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
-        in [0, 1] on one scale for all images, are written here, and ``predictions.csv``.
+        in [0, 1] on one scale for all images, are written here, and ``predictions.csv``;
+        ``entropy/ID.tif`` and ``mutual_information/ID.tif`` likewise where the settings ask for them.
     masks_dir : path, optional
         True masks, paired by ID; the table then has the Dice of each image, over the pixels that were
         judged.
@@ -133,11 +137,12 @@ def _planes(image: ImageFile, channels: int) -> Iterator[NDArray[Any]]:
 
 def _write_maps(out: Path, name: str, image: ImageFile, predictions: list[Prediction]) -> None:
     shape = image.data.shape[: image.axes.index("Y") + 2]
-    labels = np.stack([prediction.labels for prediction in predictions]).reshape(shape)
-    uncertainty = np.stack([prediction.uncertainty for prediction in predictions]).reshape(shape)
-    axes = image.axes.replace("C", "")
-    _write_tiff(out / "labels" / f"{name}.tif", labels, axes)
-    _write_tiff(out / "uncertainty" / f"{name}.tif", uncertainty.astype(np.float32, copy=False), axes)
+    for kind in _MAPS:
+        maps = [getattr(prediction, kind) for prediction in predictions]
+        if maps[0] is not None:
+            _write_tiff(
+                out / kind / f"{name}.tif", np.stack(maps).reshape(shape), image.axes.replace("C", "")
+            )
 
 
 def _write_tiff(path: Path, data: NDArray[Any], axes: str) -> None:

@@ -1,6 +1,7 @@
 """From an image and trained networks to labels, probabilities and uncertainty."""
 
-from .engine import Moments, Predictor, predict_moments
+from .engine import Moments, predict_moments
+from .passes import Predictor
 from .reliability import Reliability
 from .result import Prediction
 

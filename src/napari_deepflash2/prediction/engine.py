@@ -12,34 +12,16 @@ from numpy.typing import NDArray
 from ..config import PredictionConfig
 from ..data.normalisation import FloatImage, Normalisation
 from ..data.sampling import cut
-from ..errors import InputError
 from ..progress import Progress, ProgressCallback, ignore_progress
-from .tiling import TileGrid, tile_weights
+from .canvas import Canvas, GridWeights, Region
+from .passes import Predictor, TilePredictor
+from .tiling import TileGrid
 
 if TYPE_CHECKING:
-    from torch import Tensor, device, nn
+    from torch import device
 
-Flips = tuple[int, ...]
-_VIEWS: dict[str, tuple[Flips, ...]] = {"none": ((),), "flips": ((), (-2,), (-1,), (-2, -1))}
-
-
-@dataclass(frozen=True)
-class Predictor:
-    """One trained network with what it needs to see an image.
-
-    Attributes
-    ----------
-    name : str
-        What the user calls it: its file.
-    network : torch.nn.Module
-        Maps (N, C, Y, X) to logits (N, L, Y, X); in evaluation mode, on the device to use.
-    normalisation : Normalisation
-        How its images are standardised.
-    """
-
-    name: str
-    network: nn.Module
-    normalisation: Normalisation
+# A processor gains nothing from more pixels at once than one large tile has, and its caches lose.
+_PIXELS_ON_CPU = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -50,10 +32,23 @@ class Moments:
     ----------
     mean, mean_of_squares : ndarray of float32, shape (L, Y, X)
         In [0, 1]; `mean` sums to 1 over L.
+    mean_entropy : ndarray of float32, shape (Y, X), or None
+        Mean of the entropies of single members and views, in nats; None where it was not asked for.
     """
 
     mean: NDArray[np.float32]
     mean_of_squares: NDArray[np.float32]
+    mean_entropy: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, averages: Sequence[NDArray[np.float32]]) -> Moments:
+        """Take the averaged maps of `TilePredictor`, one array a kind; changes them in place."""
+        mean, squares, *entropy = averages
+        # Float32 sums leave the mean's total some 1e-7 beside 1.
+        total = mean.sum(0)
+        mean /= total
+        squares /= total
+        return cls(mean, squares, entropy[0][0] if entropy else None)
 
 
 def predict_moments(
@@ -67,7 +62,8 @@ def predict_moments(
 ) -> Moments:
     """Average the class probabilities of all members and views over overlapping tiles.
 
-    Two sums are kept whatever the number of members, so memory does not grow with the ensemble.
+    Running sums are kept whatever the number of members, so memory does not grow with the ensemble. The
+    networks are run as they are; `prepare` makes faster ones of them.
 
     Parameters
     ----------
@@ -91,92 +87,25 @@ def predict_moments(
     InputError
         Where a member gives values that are no numbers; names it.
     """
-    import torch
-
-    grid = TileGrid.cover((image.shape[0], image.shape[1]), config.tile_size, config.overlap)
-    inputs = {p.normalisation: p.normalisation.apply(image) for p in predictors}
-    canvas = _Canvas(n_classes, image.shape[:2], grid.shape)
-    views = _VIEWS[config.test_time_augmentation]
+    shape = (image.shape[0], image.shape[1])
+    grid = TileGrid.cover(shape, config.tile_size, config.overlap)
+    normalisations: set[Normalisation] = {p.normalisation for p in predictors}
+    looks = {normalisation: normalisation.for_image(image) for normalisation in normalisations}
+    run = TilePredictor(predictors, looks, n_classes, config, device)
+    canvas = Canvas(run.kinds, Region(0, shape[0], 0, shape[1]), GridWeights(grid, shape, config.blending))
+    channels = np.moveaxis(image, -1, 0)
     done = 0
     progress(Progress(task, 0, len(grid.starts)))
-    for starts in _batches(grid.starts, config.batch_size):
-        tiles = {key: _stack(values, starts, grid.shape, device) for key, values in inputs.items()}
-        with torch.inference_mode():
-            first, second = _sum_over_views(predictors, tiles, views)
-        n_passes = len(predictors) * len(views)
-        canvas.add(starts, (first / n_passes).cpu().numpy(), (second / n_passes).cpu().numpy())
+    for starts in batches(grid, config.batch_size, device):
+        canvas.add(starts, run.maps(np.stack([cut(channels, y, x, grid.shape) for y, x in starts])))
         done += len(starts)
         progress(Progress(task, done, len(grid.starts)))
-    return canvas.moments()
+    return Moments.of(canvas.averages())
 
 
-class _Canvas:
-    """Weighted sums of tiles over the whole image."""
-
-    def __init__(self, n_classes: int, shape: tuple[int, ...], tile_shape: tuple[int, int]) -> None:
-        self._first = np.zeros((n_classes, *shape), dtype=np.float32)
-        self._second = np.zeros_like(self._first)
-        self._weight = np.zeros(shape, dtype=np.float32)
-        self._tile_weights = tile_weights(tile_shape)
-
-    def add(
-        self,
-        starts: Sequence[tuple[int, int]],
-        first: NDArray[np.float32],
-        second: NDArray[np.float32],
-    ) -> None:
-        height, width = self._weight.shape
-        for (y, x), p, p2 in zip(starts, first, second, strict=True):
-            weights = self._tile_weights[: height - y, : width - x]
-            rows, columns = weights.shape
-            window = np.s_[y : y + rows, x : x + columns]
-            self._first[(slice(None), *window)] += weights * p[:, :rows, :columns]
-            self._second[(slice(None), *window)] += weights * p2[:, :rows, :columns]
-            self._weight[window] += weights
-
-    def moments(self) -> Moments:
-        self._first /= self._weight
-        self._second /= self._weight
-        # Float32 sums leave the mean's total some 1e-7 beside 1.
-        total = self._first.sum(0)
-        self._first /= total
-        self._second /= total
-        return Moments(self._first, self._second)
-
-
-def _sum_over_views(
-    predictors: Sequence[Predictor], tiles: dict[Normalisation, Tensor], views: Sequence[Flips]
-) -> tuple[Tensor, Tensor]:
-    import torch
-
-    first = second = torch.zeros(())
-    for predictor in predictors:
-        for flips in views:
-            logits = predictor.network(tiles[predictor.normalisation].flip(flips))
-            p = logits.float().softmax(1).flip(flips)
-            if not torch.isfinite(p).all():
-                raise _not_finite(predictor.name)
-            first, second = p + first.to(p), p * p + second.to(p)
-    return first, second
-
-
-def _stack(
-    values: FloatImage, starts: Sequence[tuple[int, int]], shape: tuple[int, int], device: device
-) -> Tensor:
-    import torch
-
-    return torch.from_numpy(np.stack([cut(values, y, x, shape) for y, x in starts])).to(device)
-
-
-def _batches(starts: Sequence[tuple[int, int]], batch_size: int) -> Iterator[Sequence[tuple[int, int]]]:
-    for first in range(0, len(starts), batch_size):
-        yield starts[first : first + batch_size]
-
-
-def _not_finite(name: str) -> InputError:
-    return InputError.one(
-        name,
-        "gives probabilities that are no finite numbers",
-        "Train this member again; its weights are of no use.",
-        "member-not-finite",
-    )
+def batches(grid: TileGrid, batch_size: int, device: device) -> Iterator[Sequence[tuple[int, int]]]:
+    """Split the tiles of a grid into those of one forward pass each."""
+    if device.type == "cpu":
+        batch_size = min(batch_size, max(1, _PIXELS_ON_CPU // (grid.shape[0] * grid.shape[1])))
+    for first in range(0, len(grid.starts), batch_size):
+        yield grid.starts[first : first + batch_size]

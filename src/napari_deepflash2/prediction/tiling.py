@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Blending = Literal["gaussian", "flat"]
 
 # Networks halve the tile up to five times; on 32 pixels the smallest map still has one.
 MULTIPLE = 32
@@ -46,21 +49,27 @@ class TileGrid:
         return cls((height, width), tuple((y, x) for y in rows for x in columns))
 
 
-def tile_weights(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Gaussian weight of each pixel of a tile, from 1 in the middle to about 0.02 at the corners.
+def axis_weights(length: int, blending: Blending) -> NDArray[np.float64]:
+    """Weight of each pixel along one axis of a tile; that of a pixel is the product of both axes.
 
     Parameters
     ----------
-    shape : (int, int)
-        Height and width, in pixels.
+    length : int
+        Side of the tile, in pixels.
+    blending : {"gaussian", "flat"}
+        From 1 in the middle to about 0.13 at the ends, or 1 throughout.
 
     Returns
     -------
-    ndarray of float32, shape `shape`
+    ndarray of float64, shape (length,)
         In (0, 1], never 0, so that pixels that only a tile's border covers are defined.
     """
-    row, column = (_gaussian(length) for length in shape)
-    return np.outer(row, column).astype(np.float32)
+    if blending == "flat":
+        return np.ones(length)
+    # A quarter of the tile as standard deviation, as in MONAI's and nnU-Net's sliding windows with a
+    # wider bell: theirs lets the border weigh next to nothing and so wastes what was computed there.
+    offset = (np.arange(length) - (length - 1) / 2) / (length / 4)
+    return np.exp(-0.5 * offset**2)
 
 
 def _smallest_tile(length: int, most: int, overlap: float) -> int:
@@ -78,10 +87,3 @@ def _gaps(length: int, tile: int, overlap: float) -> int:
 def _starts(length: int, tile: int, overlap: float) -> list[int]:
     gaps = _gaps(length, tile, overlap)
     return [round(i * (length - tile) / gaps) for i in range(gaps + 1)] if gaps else [0]
-
-
-def _gaussian(length: int) -> NDArray[np.float64]:
-    # A quarter of the tile as standard deviation, as in MONAI's and nnU-Net's sliding windows with a
-    # wider bell: theirs lets the border weigh next to nothing and so wastes what was computed there.
-    offset = (np.arange(length) - (length - 1) / 2) / (length / 4)
-    return np.exp(-0.5 * offset**2)
