@@ -21,6 +21,7 @@ LossOfLogits = Callable[["Tensor"], "Tensor"]
 # Where torch brings one kernel for the whole update.
 _FUSED = {"adamw", "adam", "sgd"}
 _MOMENTUM_OF_SGD = 0.9
+_FACTOR_OF_HEAD = 3.0
 
 
 class NotFinite(ArithmeticError):
@@ -164,8 +165,17 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.O
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
-    """Sort the weights by how fast they learn: ``rate_factor`` times the learning rate."""
-    return [{"params": list(network.parameters()), "rate_factor": 1.0}]
+    """Sort the weights by how fast they learn: ``rate_factor`` times the learning rate.
+
+    A `head` on a large encoder starts from nothing and learns faster than the rest; at the same rate it
+    holds all of them up.
+    """
+    head = getattr(network, "head", None)
+    of_head = [] if head is None else list(head.parameters())
+    ids = {id(parameter) for parameter in of_head}
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in ids]
+    groups = [{"params": rest, "rate_factor": 1.0}, {"params": of_head, "rate_factor": _FACTOR_OF_HEAD}]
+    return [group for group in groups if group["params"]]
 
 
 @contextmanager
