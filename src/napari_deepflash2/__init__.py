@@ -21,6 +21,7 @@ _HOMES = {
     "epochs_for": "data",
     "train_ensemble": "ensemble",
     "load_ensemble": "ensemble",
+    "load_review": "ensemble",
     "make_cells": "sample_data",
     "simulate_experts": "sample_data",
     "load_nuclei": "sample_data",

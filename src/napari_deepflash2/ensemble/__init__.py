@@ -1,7 +1,8 @@
 """Training and loading ensembles. Importing this loads neither torch nor MONAI; using it does."""
 
 from .loaded import Ensemble, load_ensemble
+from .review import Review, load_review
 from .run import RunFolder
 from .train import train_ensemble
 
-__all__ = ["Ensemble", "RunFolder", "load_ensemble", "train_ensemble"]
+__all__ = ["Ensemble", "Review", "RunFolder", "load_ensemble", "load_review", "train_ensemble"]

@@ -112,7 +112,7 @@ def check_free_space(folder: Path, network: nn.Module, members: int) -> None:
 def _clean(folder: Path) -> None:
     """Remove what only makes sense while a run lives, and what a killed one left half-written."""
     (folder / STOP).unlink(missing_ok=True)
-    for leftover in (*folder.glob(".writing-*"), *folder.glob("checkpoints/.writing-*")):
+    for leftover in folder.rglob(".writing-*"):
         leftover.unlink()
 
 

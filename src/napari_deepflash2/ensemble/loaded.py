@@ -19,6 +19,7 @@ from .device import choose_device
 from .image_notes import notes_on
 from .manifest import Manifest, MemberRecord
 from .networks import build_network
+from .review import Review, load_review
 from .weights import load_weights
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class Ensemble:
         )
         return Prediction.from_moments(moments, self.classes, name, notes_on(pixels, name, self.manifest))
 
+    def review(self) -> Review:
+        """Load what its models say of the training images that they never saw; see `load_review`."""
+        return load_review(self.folder)
+
     def _check_channels(self, image: FloatImage, name: str) -> None:
         if image.shape[-1] != self.channels:
             raise InputError.one(
@@ -139,14 +144,15 @@ def load_ensemble(folder: Path | str) -> Ensemble:
     manifest = Manifest.load(folder)
     _check_members(folder, manifest)
     device = choose_device()
-    predictors = tuple(_load_member(folder, manifest, member, device) for member in manifest.members)
+    predictors = tuple(load_member(folder, manifest, member, device) for member in manifest.members)
     notes = _notes(folder, manifest)
     for note in notes:
         _log.warning("%s", note)
     return Ensemble(folder, manifest, notes, predictors, device)
 
 
-def _load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: torch.device) -> Predictor:
+def load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: torch.device) -> Predictor:
+    """Load one member, ready to predict; an `InputError` where its file is damaged or does not fit."""
     architecture = manifest.configuration.training.architecture
     network = build_network(architecture, manifest.channels, len(manifest.classes))
     load_weights(folder / member.file, member.sha256, network)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,11 @@ from .loop import train_member
 from .manifest import MANIFEST, Manifest, MemberRecord
 from .member import Member
 from .networks import build_network
+from .out_of_fold import predict_out_of_fold
 from .resume import resumed_manifest
+from .review import load_review
 from .run import EventLog, RunFolder
-from .tables import Tables
+from .tables import update_history
 from .training_set import Source, TrainingSet, array_hash
 from .versions import environment, versions
 from .weights import save_weights
@@ -98,10 +100,6 @@ class _Run:
     manifest: Manifest
     splits: Sequence[Fold]
     device: torch.device
-    tables: Tables = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tables = Tables(self.folder)
 
     @classmethod
     def prepare(
@@ -141,6 +139,7 @@ class _Run:
         for fold, split in enumerate(self.splits, start=1):
             if fold not in finished:
                 self._train_fold(fold, split)
+            self._look_back()
 
     def _train_fold(self, fold: int, split: Fold) -> None:
         member = Member(self.data, fold, split, self.config, self.device)
@@ -156,9 +155,14 @@ class _Run:
         self._keep(member, finished=True)
         checkpoints.remove()
 
+    def _look_back(self) -> None:
+        """Predict the images that the models so far never saw, and write what can be said of all of them."""
+        predict_out_of_fold(self.folder, self.manifest, self.data, self.device, self._report)
+        load_review(self.folder).save_tables()
+
     def _keep(self, member: Member, finished: bool) -> None:
-        """Write the best weights, then the tables, and only then the manifest that vouches for them."""
-        self.tables.update(member)
+        """Write history, then the best weights, and only then the manifest that vouches for them."""
+        update_history(self.folder, member)
         if member.best is None:
             return
         file = f"{self.config.training.architecture}_deepflash2_model-{member.fold}.pth"

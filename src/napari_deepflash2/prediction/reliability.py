@@ -6,6 +6,7 @@ arXiv 1706.04599), over pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,18 @@ class Reliability:
         """Compare the probability of one class with how often that class is there; see `of_prediction`."""
         known = judged(truth)
         return cls.of_probability(probabilities[class_][known], truth[known] == class_, bins)
+
+    @classmethod
+    def of_bins(cls, bins: Sequence[tuple[int, float, float]]) -> Reliability:
+        """Take what `bins` gave."""
+        counts, confidence, correct = zip(*bins, strict=True)
+        return cls(np.array(counts, np.int64), np.array(confidence), np.array(correct))
+
+    @property
+    def bins(self) -> tuple[tuple[int, float, float], ...]:
+        """Count, sum of the probabilities and number of right pixels of each bin, as plain numbers."""
+        sums = (self.counts.tolist(), self.confidence.tolist(), self.correct.tolist())
+        return tuple(zip(*sums, strict=True))
 
     def __add__(self, other: Reliability) -> Reliability:
         return Reliability(
