@@ -102,6 +102,13 @@ class TrainingConfig(Section):
     gradient_clipping: float = Field(
         10.0, ge=0, le=1e6, description="Largest norm of a step's gradient; 0 leaves gradients as they are."
     )
+    early_stopping: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Validations without improvement after which a model's training ends; never when not "
+        "given.",
+    )
     ema: float = Field(
         0.0,
         ge=0,

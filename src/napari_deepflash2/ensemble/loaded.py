@@ -215,7 +215,13 @@ def _notes(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
         )
         for remark in manifest.remarks
     ]
-    return (*resumed, *(() if manifest.is_complete else (_incomplete(folder, manifest),)))
+    told = [_told(folder, member, note) for member in manifest.members for note in member.notes]
+    return (*resumed, *told, *(() if manifest.is_complete else (_incomplete(folder, manifest),)))
+
+
+def _told(folder: Path, member: MemberRecord, note: str) -> Problem:
+    remedy = f"Compare its held-out Dice ({member.best_dice:.3f}) with that of the other models."
+    return Problem(str(folder / member.file), note, remedy, "training-note")
 
 
 def _incomplete(folder: Path, manifest: Manifest) -> Problem:

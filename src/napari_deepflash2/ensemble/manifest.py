@@ -45,6 +45,8 @@ class MemberRecord(_Part):
         Mean Dice over the validation images, of these weights.
     normalisation : Normalisation
         How its images are standardised.
+    notes : tuple of str
+        What was out of the ordinary in its training.
     """
 
     file: str
@@ -55,6 +57,7 @@ class MemberRecord(_Part):
     validation_images: tuple[str, ...]
     best_dice: float = Field(ge=0, le=1)
     normalisation: Normalisation
+    notes: tuple[str, ...] = ()
 
     @field_validator("file")
     @classmethod

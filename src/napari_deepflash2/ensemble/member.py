@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..config import Configuration
 from ..data.folds import Fold
+from ..data.ignored import judged
 from ..data.normalisation import Normalisation
-from ..errors import InputError
 from ..prediction import Predictor
 from ..progress import ProgressCallback
 from .batchnorm import has_batch_norm, re_estimate_batch_norm
 from .losses import build_loss
 from .networks import build_network
-from .optimisation import NotFinite, Optimisation
+from .optimisation import Optimisation, in_fast_layout
+from .preview import Preview
 from .tiles import TileSource
 from .training_set import TrainingSet
 from .validation import Validation, validate
@@ -75,7 +79,7 @@ class Member:
         self, data: TrainingSet, fold: int, split: Fold, config: Configuration, device: torch.device
     ) -> None:
         self.fold, self.split, self.data = fold, split, data
-        self._config, self._settings, self._device = config, config.training, device
+        self._config, self._settings, self.device = config, config.training, device
         n_classes = len(data.classes)
         training = [data.images[i] for i in split[0]]
         self.normalisation = Normalisation.learn(training, self._settings.normalisation)
@@ -89,11 +93,15 @@ class Member:
         network = build_network(
             self._settings.architecture, data.channels, n_classes, self._settings.random_state, fold, _WEIGHTS
         )
-        self.network = network.to(device)
+        self.network = in_fast_layout(network.to(device), self._settings.precision, device)
         self._loss = build_loss(self._settings)
         self._optimisation = Optimisation(self.network, self._settings, device)
         self.iteration = 0
         self.best: Best | None = None
+        self.preview: Preview | None = None
+        self._previewed = next((i for i in split[1] if judged(data.labels[i]).any()), None)
+        self.tiles_at_once = config.prediction.batch_size
+        self.notes: list[str] = []
         self.losses: list[float] = []
         self.history: list[dict[str, float | None]] = []
 
@@ -101,6 +109,25 @@ class Member:
     def learning_rate(self) -> float:
         """Of the next step."""
         return self._optimisation.learning_rate(self.iteration)
+
+    @property
+    def halvings(self) -> int:
+        """How often the learning rate was halved because the loss was no number."""
+        return self._optimisation.halvings
+
+    @property
+    def parts(self) -> int:
+        """Parts in which a batch is computed, one after the other."""
+        return self._optimisation.parts
+
+    @parts.setter
+    def parts(self, value: int) -> None:
+        self._optimisation.parts = value
+
+    @property
+    def batch_size(self) -> int:
+        """Tiles in one step."""
+        return self._settings.batch_size
 
     @property
     def validated_network(self) -> nn.Module:
@@ -113,22 +140,24 @@ class Member:
 
         Raises
         ------
-        InputError
-            Where the loss is no finite number. The weights stay as they were.
+        NotFinite
+            Where loss or gradient is no finite number. The weights stay as they were.
         """
         batch = self._tiles.batch(*self._seed(_TILES))
-        try:
-            value = self._optimisation.step(
-                batch.images,
-                lambda logits: self._loss(logits, batch.targets, batch.weights),
-                self.iteration,
-                *self._seed(_NETWORK),
-            )
-        except NotFinite as error:
-            raise self._not_finite(error.value) from error
+        value = self._optimisation.step(
+            batch.images,
+            lambda logits: self._loss(logits, batch.targets, batch.weights),
+            self.iteration,
+            *self._seed(_NETWORK),
+        )
         self.iteration += 1
         self.losses.append(value)
         return value
+
+    def batch_images(self) -> list[str]:
+        """IDs of the images that the next batch is cut from."""
+        numbers = self._tiles.image_numbers(*self._seed(_TILES))
+        return [self.data.ids[self.split[0][i]] for i in numbers]
 
     def validate(self, progress: ProgressCallback) -> Validation:
         """Measure the present weights on the held-out images; keep them where they are the best."""
@@ -145,10 +174,11 @@ class Member:
             [self.data.images[i] for i in held_out],
             [self.data.labels[i] for i in held_out],
             len(self.data.classes),
-            self._config.prediction,
+            self._config.prediction.model_copy(update={"batch_size": self.tiles_at_once}),
             self._loss,
-            self._device,
+            self.device,
             progress,
+            self._show,
         )
         if self.best is None or self.best.is_reached_by(found):
             self.best = Best(self.iteration, found, _copied(network.state_dict()))
@@ -166,6 +196,8 @@ class Member:
             "optimisation": self._optimisation.state(),
             "losses": self.losses,
             "history": self.history,
+            "notes": self.notes,
+            "tiles_at_once": self.tiles_at_once,
             "best": None if self.best is None else _best_state(self.best),
         }
 
@@ -174,24 +206,30 @@ class Member:
         self.iteration = state["iteration"]
         self.network.load_state_dict(state["network"])
         self._optimisation.restore(state["optimisation"])
-        self.losses, self.history = state["losses"], state["history"]
+        self.losses, self.history, self.notes = state["losses"], state["history"], state["notes"]
+        self.tiles_at_once = state["tiles_at_once"]
         best = state["best"]
         self.best = None
         if best is not None:
             validation = Validation(best["loss"], tuple(best["dice"]))
             self.best = Best(best["iteration"], validation, best["weights"])
 
+    def go_back(self, state: dict[str, Any]) -> None:
+        """Return to an earlier state, to go on at half the present learning rate."""
+        halvings, parts = self.halvings + 1, self.parts
+        notes, tiles_at_once = self.notes, self.tiles_at_once
+        self.restore(state)
+        self._optimisation.halvings, self.parts = halvings, parts
+        self.notes, self.tiles_at_once = notes, tiles_at_once
+
     def _seed(self, stream: int) -> tuple[int, ...]:
         return (self._settings.random_state, self.fold, stream, self.iteration)
 
-    def _not_finite(self, value: float) -> InputError:
-        shown = [self.data.ids[self.split[0][i]] for i in self._tiles.image_numbers(*self._seed(_TILES))]
-        return InputError.one(
-            f"fold {self.fold}",
-            f"the loss became {value} at iteration {self.iteration + 1}, on tiles of {', '.join(shown)}",
-            "Lower the learning rate, and look at these images for extreme values.",
-            "loss-not-finite",
-        )
+    def _show(self, number: int, mean: NDArray[np.float32]) -> None:
+        index = self.split[1][number]
+        if index == self._previewed:
+            image, truth = self.data.images[index], self.data.labels[index]
+            self.preview = Preview.of(self.data.ids[index], image, truth, mean)
 
 
 def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:

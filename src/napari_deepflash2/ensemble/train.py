@@ -18,7 +18,7 @@ from .checkpoint import Checkpoints
 from .device import choose_device
 from .folder import check_free_space, claimed_folder
 from .loaded import Ensemble, load_ensemble
-from .loop import train_member
+from .loop import Surroundings, train_member
 from .manifest import MANIFEST, Manifest, MemberRecord
 from .member import Member
 from .networks import build_network
@@ -147,8 +147,9 @@ class _Run:
         state = checkpoints.load()
         if state is not None:
             member.restore(state)
+        around = Surroundings(self.folder, checkpoints, self.log, self._report)
         try:
-            train_member(member, self.config.training, checkpoints, self.log, self._report)
+            train_member(member, self.config.training, around)
         except (Cancelled, InputError):
             self._keep(member, finished=False)
             raise
@@ -175,6 +176,7 @@ class _Run:
             validation_images=tuple(self.data.ids[i] for i in member.split[1]),
             best_dice=member.best.validation.mean_dice,
             normalisation=member.normalisation,
+            notes=tuple(member.notes),
         )
         others = [other for other in self.manifest.members if other.fold != member.fold]
         members = tuple(sorted([*others, record], key=lambda one: one.fold))

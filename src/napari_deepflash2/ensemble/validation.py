@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,16 +51,21 @@ def validate(
     loss: Loss,
     device: device,
     progress: ProgressCallback,
+    show: Callable[[int, NDArray[np.float32]], None],
 ) -> Validation:
-    """Predict whole images, as later in use but without test-time augmentation, and compare."""
+    """Predict whole images, as later in use but without test-time augmentation, and compare.
+
+    `show` is given the number of each image and its class probabilities (L, Y, X).
+    """
     import torch
 
     plain = config.model_copy(update={"test_time_augmentation": "none"})
     losses, scores = [], []
-    for image, mask in zip(images, labels, strict=True):
+    for number, (image, mask) in enumerate(zip(images, labels, strict=True)):
         if not judged(mask).any():
             continue
         mean = predict_moments([predictor], image, n_classes, plain, device, progress, "validate").mean
+        show(number, mean)
         # The logarithm of probabilities serves as logits: softmax gives the probabilities back.
         logits = torch.from_numpy(mean).clamp_min(1e-7).log()[None]
         losses.append(float(loss(logits, *targets_of_labels(torch.from_numpy(mask)[None], n_classes))))
