@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_signals import StopSignals
 from .config import Configuration, Section
 from .errors import Problem
 from .progress import Progress
@@ -56,20 +57,24 @@ def show(table: pd.DataFrame, title: str, index: bool = True) -> None:
 
 
 class Bars:
-    """Progress bars on stderr, one for each task, each on its own line."""
+    """Progress bars on stderr, one for each task, each on its own line; the job stops at a signal."""
 
     def __init__(self) -> None:
         self._bars: dict[str, tqdm[Any]] = {}
+        self._signals = StopSignals()
 
     def __enter__(self) -> Bars:
+        self._signals.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._signals.__exit__(*error)
         for bar in self._bars.values():
             bar.close()
 
     def __call__(self, progress: Progress) -> None:
-        """Draw how far a task has come."""
+        """Draw how far a task has come; raise `Cancelled` where a signal asked for the end."""
+        self._signals.check()
         bar = self._bars.get(progress.task) or self._open(progress)
         if progress.done < bar.n:
             bar.reset()

@@ -139,6 +139,7 @@ class _Run:
         for fold, split in enumerate(self.splits, start=1):
             if fold not in finished:
                 self._train_fold(fold, split)
+            Checkpoints(self.folder, fold).remove()
             self._look_back()
 
     def _train_fold(self, fold: int, split: Fold) -> None:
@@ -154,7 +155,6 @@ class _Run:
             self._keep(member, finished=False)
             raise
         self._keep(member, finished=True)
-        checkpoints.remove()
 
     def _look_back(self) -> None:
         """Predict the images that the models so far never saw, and write what can be said of all of them."""
