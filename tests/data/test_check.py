@@ -13,7 +13,19 @@ from napari_deepflash2.config import DataConfig
 from napari_deepflash2.data import check_data, load_training_data
 from napari_deepflash2.errors import InputError
 
-COLUMNS = ["id", "image", "mask", "slices", "height", "width", "channels", "dtype", "min", "max"]
+COLUMNS = [
+    "id",
+    "image",
+    "mask",
+    "slices",
+    "height",
+    "width",
+    "channels",
+    "pixel_size",
+    "dtype",
+    "min",
+    "max",
+]
 COLUMNS += ["classes", "foreground_share", "ignored_share", "objects", "findings"]
 
 

@@ -9,6 +9,7 @@ import tifffile
 from napari_deepflash2 import InputError, load_ensemble
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.consensus import dice
+from napari_deepflash2.data import read_image
 from napari_deepflash2.jobs import predict_folder
 
 COLUMNS = [
@@ -65,6 +66,16 @@ def test_with_masks_the_table_has_the_dice(folders: Path, tiny_ensemble: Path, t
     labels = tifffile.imread(tmp_path / "labels" / "2.tif")
     truth = tifffile.imread(folders / "masks" / "2_mask.tif")
     assert table.loc["2", "dice"] == pytest.approx(dice(labels > 0, truth > 0))
+
+
+def test_results_keep_the_pixel_size_of_the_image(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    image = tifffile.imread(folders / "images" / "1.tif")
+    tags = {"imagej": True, "resolution": (4, 2), "metadata": {"unit": "um"}}
+    tifffile.imwrite(tmp_path / "images" / "1.tif", image.astype(np.uint16), **tags)
+    predict_folder(tmp_path / "images", tiny_ensemble, tmp_path / "out")
+    for folder in ("labels", "uncertainty"):
+        assert read_image(tmp_path / "out" / folder / "1.tif").pixel_size == pytest.approx((0.5, 0.25))
 
 
 def test_ignored_pixels_have_no_part_in_the_dice(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:

@@ -37,6 +37,15 @@ class DataConfig(Section):
         description="Whether the planes of one stack stay together in cross-validation, since neighbours are "
         "alike, or each is an image of its own.",
     )
+    pixel_size: float | None = Field(
+        None, gt=0, description="Side of a pixel, in micrometres, of images whose files do not say it."
+    )
+    target_pixel_size: float | None = Field(
+        None,
+        gt=0,
+        description="Side of a pixel, in micrometres, to which images and masks are resampled for training "
+        "and prediction; predictions come back on the image's own grid.",
+    )
     block_margin: int = Field(
         32,
         ge=0,
@@ -44,3 +53,9 @@ class DataConfig(Section):
         description="Gap, in pixels, between the blocks that a single image (or a single group) is cut into; "
         "its pixels are neither trained nor validated on.",
     )
+
+    def size_of_pixels(self, stated: tuple[float, float] | None) -> tuple[float, float] | None:
+        """Height and width of a pixel in micrometres: as the file states, else as set for such files."""
+        if stated is not None or self.pixel_size is None:
+            return stated
+        return self.pixel_size, self.pixel_size

@@ -17,7 +17,9 @@ from .folders import image_id
 from .groups import Groups
 from .ignored import judged
 from .masks import MaskSet, interpret_masks
+from .pair_resampling import resampled_pairs
 from .pairing import find_pairs
+from .pixel_size import in_words, notes_of_sizes
 from .planes import Plane
 from .preparing import prepared, split_table
 from .reading import ImageFile, Pages, read_image, read_labels
@@ -38,7 +40,8 @@ class DataCheck:
     pairs : tuple of (Path, Path)
         Image and mask, sorted by ID.
     table : DataFrame
-        One row for each pair: id, image, mask, slices, height, width, channels, dtype, min, max, classes
+        One row for each pair: id, image, mask, slices, height, width, channels, pixel_size (as the file
+        says it, with its unit; empty where it does not), dtype, min, max, classes
         (original values), foreground_share (of the pixels that were judged, 0 to 1), ignored_share,
         objects (instances, or connected regions of one class), findings.
     notes : tuple of Problem
@@ -72,7 +75,10 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class _Examined:
+    """Pairs as read, and the same as they are trained on, whose masks were interpreted."""
+
     pairs: list[ReadPair]
+    used: list[ReadPair]
     masks: MaskSet
     notes: list[Problem]
 
@@ -125,11 +131,12 @@ def load_training_data(
 def _planes(examined: _Examined) -> list[Plane]:
     channels = channels_of_set(examined.pairs)
     planes = []
-    for pair, labels in zip(examined.pairs, examined.masks.labels, strict=True):
+    for pair, labels in zip(examined.used, examined.masks.labels, strict=True):
         pixels = in_channels(pair.image, channels)
         for place in np.ndindex(labels.shape[:-2]):
             name = plane_id(pair.id, pair.mask.axes, place)
-            planes.append(Plane(name, pair.id, np.asarray(pixels[place], np.float32), labels[place], pair.id))
+            image = np.asarray(pixels[place], np.float32)
+            planes.append(Plane(name, pair.id, image, labels[place], pair.id, pair.image.pixel_size))
     return planes
 
 
@@ -141,13 +148,15 @@ def plane_id(image: str, axes: str, place: Sequence[int]) -> str:
 def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> _Examined:
     pairing = find_pairs(images_dir, masks_dir)
     pairs, problems = read_pairs(pairing.pairs, config)
+    used, of_sizes = resampled_pairs(pairs, config)
     try:
-        masks = _interpreted(pairs, config)
+        masks = _interpreted(used, config)
     except InputError as error:
         problems += error.problems
-    raise_if_any([*problems, *problems_of_set(pairs)])
+    raise_if_any([*problems, *of_sizes, *problems_of_set(pairs)])
     of_files = [note for pair in pairs for note in (*pair.image.notes, *pair.mask.notes)]
-    return _Examined(pairs, masks, [*pairing.notes, *of_files, *notes_of_images(pairs), *masks.notes])
+    of_set = [*notes_of_images(pairs), *_size_notes(pairs, used, config)]
+    return _Examined(pairs, used, masks, [*pairing.notes, *of_files, *of_set, *masks.notes])
 
 
 def read_pairs(
@@ -179,18 +188,33 @@ def _interpreted(pairs: Sequence[ReadPair], config: DataConfig) -> MaskSet:
     return interpret_masks(masks, names, config.mask_kind, config.mask_classes, ignore=config.ignore_label)
 
 
+def _size_notes(pairs: Sequence[ReadPair], used: Sequence[ReadPair], config: DataConfig) -> list[Problem]:
+    if config.target_pixel_size is None:
+        return notes_of_sizes([pair.image.pixel_size for pair in used], [pair.id for pair in pairs])
+    return [
+        Problem(
+            str(pair.image_path),
+            f"was resampled to {config.target_pixel_size:g} µm a pixel",
+            "Nothing to do.",
+            "resampled",
+        )
+        for pair, one in zip(pairs, used, strict=True)
+        if one.image.data is not pair.image.data
+    ]
+
+
 def _table(examined: _Examined) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        _row(pair, labels, examined)
-        for pair, labels in zip(examined.pairs, examined.masks.labels, strict=True)
+        _row(pair, used, labels, examined)
+        for pair, used, labels in zip(examined.pairs, examined.used, examined.masks.labels, strict=True)
     ]
     return pd.DataFrame(rows)
 
 
-def _row(pair: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict[str, Any]:
-    height, width = labels.shape[-2:]
+def _row(pair: ReadPair, used: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict[str, Any]:
+    height, width = pair.mask.data.shape[-2:]
     own = {str(pair.image_path), str(pair.mask_path)}
     known = judged(labels)
     values = [examined.masks.classes[label] for label in np.unique(labels[known])]
@@ -202,13 +226,14 @@ def _row(pair: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict
         "height": height,
         "width": width,
         "channels": pair.channels,
+        "pixel_size": in_words(pair.image.pixel_size),
         "dtype": str(pair.image.data.dtype),
         "min": pair.image.data.min().item(),
         "max": pair.image.data.max().item(),
         "classes": ", ".join(map(str, values)),
         "foreground_share": float(np.mean(labels[known] != 0)) if known.any() else None,
         "ignored_share": float(np.mean(~known)),
-        "objects": _objects(pair.mask.data, labels, examined.masks.kind),
+        "objects": _objects(used.mask.data, labels, examined.masks.kind),
         "findings": "; ".join(note.found for note in examined.notes if note.where in own),
     }
 

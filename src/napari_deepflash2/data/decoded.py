@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import InputError, Problem
+from .pixel_size import PixelSize
 
 # What decoders of damaged files are known to raise; their own classes derive from these.
 DECODING_ERRORS = (
@@ -57,6 +58,8 @@ class Decoded:
         TIFF or EXIF orientation; 1 is the usual one.
     notes : tuple of Problem
         What a user should know about the file.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in micrometres, where the file says it.
     """
 
     data: NDArray[Any]
@@ -67,6 +70,7 @@ class Decoded:
     lossy: bool = False
     orientation: int = 1
     notes: tuple[Problem, ...] = ()
+    pixel_size: PixelSize | None = None
 
 
 def unreadable(path: Path, error: object) -> InputError:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..errors import InputError
 from .decoded import DECODING_ERRORS, Decoded, refuse_oversized, unreadable
+from .pixel_size import of_picture
 
 # Formats by Pillow's names. Left out are those that start a program (EPS) or are TIFF.
 PICTURES = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "JPEG2000", "PPM", "PCX", "SGI", "QOI", "AVIF")
@@ -67,6 +68,7 @@ def _decode(path: Path, name: str, stream: BinaryIO) -> Decoded:
         **_pixels(path, image, raw_mode),
         lossy=image.format in _LOSSY,
         orientation=int(image.getexif().get(_ORIENTATION, 1)),
+        pixel_size=of_picture(image.info) if name == "PNG" else None,
     )
 
 

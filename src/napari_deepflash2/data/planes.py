@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ..errors import Problem, listed
 from .ignored import judged
 from .normalisation import FloatImage
-
-PixelSize = tuple[float, float]
+from .pixel_size import PixelSize
 
 
 @dataclass(frozen=True)

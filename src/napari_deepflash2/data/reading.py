@@ -13,6 +13,7 @@ from ..errors import InputError, Problem
 from .decoded import Decoded, unreadable
 from .folders import FOREIGN_EXTENSIONS, PICTURE_EXTENSIONS, TIFF_EXTENSIONS, list_images
 from .pictures import decode_other, decode_picture, extensions_of, picture_format
+from .pixel_size import PixelSize
 from .pixels import (
     Pages,
     arranged,
@@ -41,11 +42,14 @@ class ImageFile:
         Part of "TZYXC" in this order; always with Y and X.
     notes : tuple of Problem
         What was done or is worth knowing.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in micrometres, where the file says it.
     """
 
     data: NDArray[Any]
     axes: str
     notes: tuple[Problem, ...] = ()
+    pixel_size: PixelSize | None = None
 
 
 def read_image(path: Path | str, pages: Pages = "refuse") -> ImageFile:
@@ -160,7 +164,7 @@ def _with_extension_note(path: Path, decoded: Decoded, expected: set[str], name:
 def _finished(path: Path, decoded: Decoded, notes: list[Problem]) -> ImageFile:
     if decoded.orientation != 1:
         notes = [*notes, _orientation_note(path, decoded.orientation)]
-    return ImageFile(decoded.data, decoded.axes, (*decoded.notes, *notes))
+    return ImageFile(decoded.data, decoded.axes, (*decoded.notes, *notes), decoded.pixel_size)
 
 
 def _orientation_note(path: Path, orientation: int) -> Problem:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, Problem
 from .decoded import DECODING_ERRORS, Decoded, refuse_oversized, unreadable
+from .pixel_size import of_tiff
 
 _MOST_PAGES = 100_000
 _COLOUR_SPACES = {0: "white is zero", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab"}
@@ -70,6 +71,7 @@ def _decode(path: Path, tif: tifffile.TiffFile) -> Decoded:
             lossy=int(page.compression) in _JPEG_COMPRESSIONS,
             orientation=int(page.tags.valueof("Orientation", default=1)),
             notes=(*notes, *_planar_colours(path, series)),
+            pixel_size=of_tiff(tif, page),
         ),
     )
 

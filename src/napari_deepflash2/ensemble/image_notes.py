@@ -5,27 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..data.normalisation import FloatImage
+from ..data.pixel_size import PixelSize, in_words
 from ..errors import Problem
 from .manifest import Manifest
 from .training_set import array_hash
 
 # An 8 bit image among 16 bit ones differs by far more; exposure and stain differ by less.
 _LARGEST_RATIO = 8.0
+# Augmentation varies the size of objects by as much.
+_OTHER_SIZE = 1.1
 
 
-def notes_on(image: FloatImage, name: str, manifest: Manifest) -> list[Problem]:
+def notes_on(
+    image: FloatImage, name: str, manifest: Manifest, pixel_size: PixelSize | None = None
+) -> list[Problem]:
     """Compare an image with those of the training.
 
     Parameters
     ----------
     image : ndarray of float32, shape (Y, X, C)
-        Intensities as stored.
+        Intensities as stored, at the pixel size of the training where that was set.
     name : str
         What the user calls it.
     manifest : Manifest
         Of the ensemble.
+    pixel_size : (float, float), optional
+        Height and width of the image's own pixels in micrometres.
     """
-    return [*_trained_on(image, name, manifest), *_intensities(image, name, manifest)]
+    return [
+        *_trained_on(image, name, manifest),
+        *_pixel_size(name, manifest, pixel_size),
+        *_intensities(image, name, manifest),
+    ]
+
+
+def resampled_note(name: str, size: PixelSize | None, target: float | None) -> Problem:
+    """Tell that an image was predicted at another pixel size than its own."""
+    found = f"has pixels of {in_words(size)} and was predicted at {target:g} µm, as the training images"
+    return Problem(name, found, "Nothing to do.", "resampled")
 
 
 def _trained_on(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Problem]:
@@ -38,6 +55,24 @@ def _trained_on(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Pr
                 "Judge the ensemble by the Dice in out_of_fold.csv.",
                 "was-trained-on",
             )
+
+
+def _pixel_size(name: str, manifest: Manifest, own: PixelSize | None) -> Iterator[Problem]:
+    trained = [length for size in manifest.pixel_sizes.values() for length in size]
+    target = manifest.configuration.data.target_pixel_size
+    if own is None or not trained or target is not None:
+        return
+    low, high = min(trained), max(trained)
+    if low / _OTHER_SIZE <= min(own) and max(own) <= high * _OTHER_SIZE:
+        return
+    sizes = in_words((low, low)) if high <= low * _OTHER_SIZE else f"{low:.4g} to {high:.4g} µm"
+    yield Problem(
+        name,
+        f"has pixels of {in_words(own)}, the training images of {sizes}: objects look "
+        f"{'larger' if max(own) < low else 'smaller'} than those that were learned",
+        "Record it at that magnification, or train with 'target_pixel_size', which brings all to one.",
+        "other-pixel-size",
+    )
 
 
 def _intensities(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Problem]:

@@ -11,12 +11,15 @@ from numpy.typing import ArrayLike
 
 from ..config import Configuration, PredictionConfig
 from ..data.normalisation import FloatImage, as_images
+from ..data.pair_resampling import resampled_image
+from ..data.pixel_size import PixelSize
+from ..data.resampling import target_shape
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
 from ..prediction import Prediction, Predictor, predict_moments
 from ..progress import ProgressCallback, ignore_progress
 from .device import choose_device
-from .image_notes import notes_on
+from .image_notes import notes_on, resampled_note
 from .manifest import Manifest, MemberRecord
 from .networks import build_network
 from .review import Review, load_review
@@ -79,6 +82,7 @@ class Ensemble:
         config: PredictionConfig | None = None,
         progress: ProgressCallback = ignore_progress,
         name: str = "image",
+        pixel_size: PixelSize | None = None,
     ) -> Prediction:
         """Segment an image.
 
@@ -92,25 +96,34 @@ class Ensemble:
             Called after every batch of tiles; may raise `Cancelled`.
         name : str
             What the user calls the image.
+        pixel_size : (float, float), optional
+            Height and width of a pixel in micrometres. Where the training images were brought to one size,
+            this one is too, and what is found comes back on its own grid.
 
         Raises
         ------
         InputError
-            Where the image cannot be used or has other channels than the training images, or a member
-            gives values that are no numbers.
+            Where the image cannot be used or has other channels than the training images, its pixel size
+            is needed and not known, or a member gives values that are no numbers.
         """
         (pixels,) = as_images([image], [name])
         self._check_channels(pixels, name)
+        own, data = (pixels.shape[0], pixels.shape[1]), self.config.data
+        size, target = data.size_of_pixels(pixel_size), data.target_pixel_size
+        scaled = resampled_image(pixels, target_shape(name, own, size, target))
         moments = predict_moments(
             self._predictors,
-            pixels,
+            scaled,
             len(self.classes),
             config or self.config.prediction,
             self._device,
             progress,
             name,
         )
-        return Prediction.from_moments(moments, self.classes, name, notes_on(pixels, name, self.manifest))
+        notes = notes_on(scaled, name, self.manifest, size)
+        if scaled is not pixels:
+            notes.append(resampled_note(name, size, target))
+        return Prediction.from_moments(moments.resized(own), self.classes, name, notes)
 
     def review(self) -> Review:
         """Load what its models say of the training images that they never saw; see `load_review`."""

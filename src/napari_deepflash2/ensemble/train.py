@@ -212,6 +212,9 @@ def _new_manifest(
         value_ranges=data.value_ranges,
         groups=dict(zip(data.ids, data.groups, strict=True)),
         folds={id_: fold for id_, fold in zip(data.ids, folds, strict=True) if fold is not None},
+        pixel_sizes={
+            id_: size for id_, size in zip(data.ids, data.pixel_sizes, strict=True) if size is not None
+        },
         versions=versions(),
         environment=environment(device),
     )

@@ -14,8 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..config import DataConfig
 from ..data.groups import Groups
 from ..data.normalisation import FloatImage, as_images
+from ..data.pair_resampling import resampled_image
+from ..data.pixel_size import PixelSize
 from ..data.planes import Plane, Region
 from ..data.preparing import prepared
+from ..data.resampling import resized_labels, target_shape
 from ..errors import InputError, Problem
 
 _log = logging.getLogger(__name__)
@@ -43,6 +46,8 @@ class TrainingSet:
         What the user should know about the data.
     regions : tuple of Region or None
         Where an image lies that is a block of a larger one.
+    pixel_sizes : tuple of (float, float) or None
+        Height and width of a pixel in micrometres, where it is known.
     """
 
     ids: tuple[str, ...]
@@ -52,6 +57,7 @@ class TrainingSet:
     groups: tuple[str, ...]
     notes: tuple[Problem, ...] = ()
     regions: tuple[Region | None, ...] = ()
+    pixel_sizes: tuple[PixelSize | None, ...] = ()
 
     @classmethod
     def of(
@@ -97,6 +103,7 @@ class TrainingSet:
             groups=tuple(plane.group for plane in planes),
             notes=tuple(notes),
             regions=tuple(plane.region for plane in planes),
+            pixel_sizes=tuple(plane.pixel_size for plane in planes),
         )
 
     @property
@@ -142,17 +149,21 @@ class TrainingSet:
             raise InputError.one("images", "there are none", "Give at least two images.", "too-few-images")
         checked = as_images(images, [f"image {id_}" for id_ in ids])
         mask_names = [f"mask {id_}" for id_ in ids]
+        arrays = [np.asarray(mask) for mask in masks]
+        _check_shapes(checked, arrays, mask_names)
+        size, target = config.size_of_pixels(None), config.target_pixel_size
+        shapes = [target_shape("images", (len(one), one.shape[1]), size, target) for one in checked]
         found = interpret_masks(
-            [np.asarray(mask) for mask in masks],
+            [resized_labels(mask, shape) for mask, shape in zip(arrays, shapes, strict=True)],
             mask_names,
             config.mask_kind,
             config.mask_classes,
             ignore=config.ignore_label,
         )
-        _check_shapes(checked, found.labels, mask_names)
+        known = size if target is None else (target, target)
         planes = [
-            Plane(id_, id_, image, mask, id_)
-            for id_, image, mask in zip(ids, checked, found.labels, strict=True)
+            Plane(id_, id_, resampled_image(image, shape), mask, id_, known)
+            for id_, image, mask, shape in zip(ids, checked, found.labels, shapes, strict=True)
         ]
         ready, notes = prepared(planes, len(found.classes), config, groups)
         for note in (*found.notes, *notes):
@@ -168,7 +179,7 @@ def array_hash(array: NDArray[np.generic]) -> str:
 
 
 def _check_shapes(
-    images: Sequence[FloatImage], labels: Sequence[NDArray[np.uint8]], names: Sequence[str]
+    images: Sequence[FloatImage], labels: Sequence[NDArray[np.generic]], names: Sequence[str]
 ) -> None:
     problems = [
         Problem(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..config import Configuration
 from ..data import ImageFile, image_id, list_images, read_image
+from ..data.pixel_size import PixelSize, as_tiff_tags
+from ..data.resampling import target_shape
 from ..data.set_checks import in_channels
 from ..errors import InputError, Problem, raise_if_any
 from ..files import written_aside
@@ -92,7 +94,10 @@ def predict_folder(
     for done, path in enumerate(paths, start=1):
         image = read_image(path, config.data.pages)
         planes = _planes(image, ensemble.channels)
-        predictions = [ensemble.predict(plane, config.prediction, name=path.name) for plane in planes]
+        size = _size_of_pixels(image, ensemble, config)
+        predictions = [
+            ensemble.predict(plane, config.prediction, name=path.name, pixel_size=size) for plane in planes
+        ]
         _write_maps(out, image_id(path), image, predictions)
         rows += _rows_of(image_id(path), image, predictions, targets.get(image_id(path)))
         notes += [note for prediction in predictions for note in prediction.notes]
@@ -108,6 +113,7 @@ def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configur
     for path in paths:
         try:
             image = read_image(path, config.data.pages)
+            _refuse_unknown_size(path, image, ensemble, config)
         except InputError as error:
             problems.extend(error.problems)
             continue
@@ -125,6 +131,17 @@ def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configur
     return paths
 
 
+def _size_of_pixels(image: ImageFile, ensemble: Ensemble, config: Configuration) -> PixelSize | None:
+    return config.data.size_of_pixels(image.pixel_size) or ensemble.config.data.size_of_pixels(None)
+
+
+def _refuse_unknown_size(path: Path, image: ImageFile, ensemble: Ensemble, config: Configuration) -> None:
+    y = image.axes.index("Y")
+    shape = (image.data.shape[y], image.data.shape[y + 1])
+    size = _size_of_pixels(image, ensemble, config)
+    target_shape(str(path), shape, size, ensemble.config.data.target_pixel_size)
+
+
 def _leading_shape(image: ImageFile) -> tuple[int, ...]:
     return image.data.shape[: image.axes.index("Y")]
 
@@ -137,19 +154,18 @@ def _planes(image: ImageFile, channels: int) -> Iterator[NDArray[Any]]:
 
 def _write_maps(out: Path, name: str, image: ImageFile, predictions: list[Prediction]) -> None:
     shape = image.data.shape[: image.axes.index("Y") + 2]
+    options = {"metadata": {"axes": image.axes.replace("C", "")}, **as_tiff_tags(image.pixel_size)}
     for kind in _MAPS:
         maps = [getattr(prediction, kind) for prediction in predictions]
         if maps[0] is not None:
-            _write_tiff(
-                out / kind / f"{name}.tif", np.stack(maps).reshape(shape), image.axes.replace("C", "")
-            )
+            _write_tiff(out / kind / f"{name}.tif", np.stack(maps).reshape(shape), options)
 
 
-def _write_tiff(path: Path, data: NDArray[Any], axes: str) -> None:
+def _write_tiff(path: Path, data: NDArray[Any], options: dict[str, Any]) -> None:
     import tifffile
 
     with written_aside(path) as aside:
-        tifffile.imwrite(aside, data, compression="zlib", photometric="minisblack", metadata={"axes": axes})
+        tifffile.imwrite(aside, data, compression="zlib", photometric="minisblack", **options)
 
 
 def _rows_of(

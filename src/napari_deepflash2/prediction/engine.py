@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..config import PredictionConfig
 from ..data.normalisation import FloatImage, Normalisation
+from ..data.resampling import resized
 from ..data.sampling import cut
 from ..progress import Progress, ProgressCallback, ignore_progress
 from .canvas import Canvas, GridWeights, Region
@@ -49,6 +50,13 @@ class Moments:
         mean /= total
         squares /= total
         return cls(mean, squares, entropy[0][0] if entropy else None)
+
+    def resized(self, shape: tuple[int, int]) -> Moments:
+        """Bring them to a height and width by linear interpolation; they stay moments of probabilities."""
+        if self.mean.shape[1:] == shape:
+            return self
+        entropy = None if self.mean_entropy is None else resized(self.mean_entropy, shape)
+        return Moments(resized(self.mean, shape), resized(self.mean_of_squares, shape), entropy)
 
 
 def predict_moments(
