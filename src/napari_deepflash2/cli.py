@@ -24,6 +24,7 @@ from .cli_parts import (
     show,
     tell_notes,
 )
+from .cli_review import review
 from .config import Configuration, ConsensusConfig, TrainingConfig
 from .errors import InputError
 from .progress import Cancelled
@@ -181,6 +182,9 @@ def predict(
     tell_notes(report.notes)
     show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
     typer.echo(f"labels/, uncertainty/ and predictions.csv are in {report.out}")
+
+
+app.command()(review)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -53,7 +53,10 @@ def tell_notes(notes: Iterable[Problem | str]) -> None:
 
 def show(table: pd.DataFrame, title: str, index: bool = True) -> None:
     """Print a table with three decimals; what is not known is n/a."""
-    typer.echo(f"{title}\n{table.to_string(float_format='{:.3f}'.format, na_rep='n/a', index=index)}")
+    # pandas writes its own sign for a missing value of its own types, whatever else is asked for.
+    plain = table.astype(object).where(table.notna(), float("nan"))
+    text = plain.to_string(float_format="{:.3f}".format, na_rep="n/a", index=index)
+    typer.echo(f"{title}\n{text}")
 
 
 class Bars:

@@ -6,6 +6,7 @@ from .agreement import report_agreement
 from .consensus import ConsensusReport, make_consensus, make_object_consensus
 from .demo import DemoReport, run_demo
 from .predict import PredictionReport, predict_folder
+from .review import review_ensemble
 
 __all__ = [
     "ConsensusReport",
@@ -15,5 +16,6 @@ __all__ = [
     "make_object_consensus",
     "predict_folder",
     "report_agreement",
+    "review_ensemble",
     "run_demo",
 ]

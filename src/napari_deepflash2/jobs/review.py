@@ -1,0 +1,33 @@
+"""From an ensemble's folder to the tables and figures of its review."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..consensus.report import save_figure
+from ..ensemble.review import Review, load_review
+from ..ensemble.review_figures import draw_against_experts, draw_reliability
+
+
+def review_ensemble(folder: Path | str) -> Review:
+    """Write the tables and figures of an ensemble's review into its folder.
+
+    Parameters
+    ----------
+    folder : path
+        The ensemble's. The tables are written as during training, the figures as PNG and SVG.
+
+    Raises
+    ------
+    InputError
+        As `load_review`.
+    """
+    review = load_review(folder)
+    review.save_tables()
+    figures = {"reliability": draw_reliability(review.reliabilities)}
+    if review.against_experts is not None:
+        figures["against_experts"] = draw_against_experts(review.against_experts)
+    for name, figure in figures.items():
+        for suffix in (".png", ".svg"):
+            save_figure(figure, review.folder / f"{name}{suffix}")
+    return review
