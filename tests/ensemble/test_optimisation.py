@@ -123,3 +123,11 @@ def test_a_gradient_that_is_no_number_moves_nothing() -> None:
         # The root of 0 is 0, its slope infinite.
         optimisation.step(_images(), lambda logits: (logits - logits.detach()).pow(2).sum().sqrt(), 0, 1)
     assert torch.equal(_weights(network), before)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
+def test_channels_are_last_in_memory_only_where_that_is_faster(norm: type[nn.Module]) -> None:
+    network = nn.Sequential(nn.Conv2d(2, 4, 3), norm(4))
+    Optimisation(network, TrainingConfig(precision="float32"), CPU)
+    is_last = network[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert is_last == (norm is nn.BatchNorm2d)

@@ -17,7 +17,7 @@ from ..progress import ProgressCallback
 from .batchnorm import has_batch_norm, re_estimate_batch_norm
 from .losses import build_loss
 from .networks import build_network
-from .optimisation import Optimisation, in_fast_layout
+from .optimisation import Optimisation
 from .preview import Preview
 from .tiles import TileSource
 from .training_set import TrainingSet
@@ -93,7 +93,7 @@ class Member:
         network = build_network(
             self._settings.architecture, data.channels, n_classes, self._settings.random_state, fold, _WEIGHTS
         )
-        self.network = in_fast_layout(network.to(device), self._settings.precision, device)
+        self.network = network.to(device)
         self._loss = build_loss(self._settings)
         self._optimisation = Optimisation(self.network, self._settings, device)
         self.iteration = 0
