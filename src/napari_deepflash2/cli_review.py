@@ -19,11 +19,18 @@ _MOST_REGIONS = 10
 
 def review(
     ensemble: Annotated[Path, typer.Option(help="Folder of a trained ensemble.")],
+    experts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with one sub-folder of masks per expert, to place the model among those who "
+            "annotated its training images."
+        ),
+    ] = None,
 ) -> None:
     """Show what an ensemble says of its training images, each by the model that never saw it."""
     from .jobs.review import review_ensemble
 
-    found = review_ensemble(ensemble)
+    found = review_ensemble(ensemble, experts)
     tell_notes(found.notes)
     show(found.images.set_index("image"), "Training images, each by the model that never saw it")
     show(_means(found), "Means over the images")

@@ -6,23 +6,26 @@ from pathlib import Path
 
 from ..consensus.report import save_figure
 from ..ensemble.review import Review, load_review
+from ..ensemble.review_experts import add_experts
 from ..ensemble.review_figures import draw_against_experts, draw_reliability
 
 
-def review_ensemble(folder: Path | str) -> Review:
+def review_ensemble(folder: Path | str, experts_dir: Path | str | None = None) -> Review:
     """Write the tables and figures of an ensemble's review into its folder.
 
     Parameters
     ----------
     folder : path
         The ensemble's. The tables are written as during training, the figures as PNG and SVG.
+    experts_dir : path, optional
+        Masks of several experts who annotated the training images; see `add_experts`.
 
     Raises
     ------
     InputError
-        As `load_review`.
+        As `load_review` and `add_experts`.
     """
-    review = load_review(folder)
+    review = load_review(folder) if experts_dir is None else add_experts(folder, experts_dir)
     review.save_tables()
     figures = {"reliability": draw_reliability(review.reliabilities)}
     if review.against_experts is not None:
