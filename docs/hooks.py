@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 from typer.main import get_command
 
 from napari_deepflash2.cli import app
-from napari_deepflash2.config import Configuration
+from napari_deepflash2.config import PRESETS, Configuration
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Fill the places that pages leave for generated text."""
     if "{{ configuration }}" in markdown:
         markdown = markdown.replace("{{ configuration }}", _configuration(Configuration, ""))
+    if "{{ presets }}" in markdown:
+        markdown = markdown.replace("{{ presets }}", _presets())
     if "{{ commands }}" in markdown:
         markdown = markdown.replace("{{ commands }}", _commands())
     return markdown
@@ -35,6 +37,19 @@ def _configuration(section: type[BaseModel], path: str) -> str:
     head = f"## `[{path}]`\n\n{section.__doc__}\n\n| setting | type | default | limits | |\n"
     head += "|---|---|---|---|---|\n"
     return "\n\n".join([head + "\n".join(rows)] * bool(rows) + below)
+
+
+def _presets() -> str:
+    rows = [
+        f"| {name} | {preset.purpose} | {', '.join(_values(preset.settings)) or 'the defaults'} |"
+        for name, preset in PRESETS.items()
+    ]
+    return "\n".join(["| preset | | settings |", "|---|---|---|", *rows])
+
+
+def _values(settings: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    for section, values in settings.items():
+        yield from (f"`{section}.{name} = {value!r}`" for name, value in values.items())
 
 
 def _type_name(kind: object) -> str:

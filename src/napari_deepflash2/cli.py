@@ -19,6 +19,7 @@ from .cli_parts import (
     Images,
     Masks,
     Out,
+    PresetName,
     setting,
     settings_of,
     show,
@@ -145,6 +146,7 @@ def train(
     masks: Masks,
     out: Out,
     config: ConfigFile = None,
+    preset: PresetName = None,
     iterations: Annotated[int | None, setting(TrainingConfig, "iterations", "--iterations")] = None,
     models: Annotated[int | None, setting(TrainingConfig, "models", "--models")] = None,
     resume: Annotated[
@@ -155,7 +157,7 @@ def train(
     """Train an ensemble by cross-validation."""
     from .ensemble import RunFolder, train_ensemble
 
-    settings = settings_of(config, "training", iterations=iterations, models=models)
+    settings = settings_of(config, "training", preset, iterations=iterations, models=models)
     with Bars() as bars:
         ensemble = train_ensemble(images, masks, out, settings, bars, resume, groups=groups)
     *_, start = (event for event in RunFolder(out).events() if event["kind"] == "start")

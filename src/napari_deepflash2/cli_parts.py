@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_signals import StopSignals
-from .config import Configuration, Section
+from .config import PRESETS, Configuration, Section
 from .errors import Problem
 from .progress import Progress
 
@@ -35,14 +35,27 @@ Groups = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder to write to.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML or YAML file with settings.")]
+PresetName = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help=" ".join(f"{name!r}: {preset.purpose}" for name, preset in PRESETS.items()),
+        show_default=False,
+    ),
+]
 ExpertsFolder = Annotated[Path, typer.Argument(help="Folder with one sub-folder of masks per expert.")]
 
 
-def settings_of(config: Path | None, section: str, **options: Any) -> Configuration:
-    """Read the file of settings and put the options given on the command line over it."""
+def settings_of(
+    config: Path | None, section: str, preset: str | None = None, **options: Any
+) -> Configuration:
+    """Read the file of settings, and put a preset and the options given on the command line over it."""
     given = {name: value for name, value in options.items() if value is not None}
-    return Configuration.of(config).replace(section, **given)
+    settings = Configuration.of(config)
+    if preset is not None:
+        settings = settings.with_preset(preset)
+    return settings.replace(section, **given)
 
 
 def tell_notes(notes: Iterable[Problem | str]) -> None:

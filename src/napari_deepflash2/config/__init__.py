@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, ValidationError
 
-from ..errors import InputError, Problem
-from ..files import write_text
+from ..errors import InputError
 from .consensus import ConsensusConfig
 from .data import DataConfig
+from .files import read_settings, write_settings
 from .prediction import PredictionConfig
+from .presets import PRESETS, governed
+from .problems import problem_of
 from .section import Section
 from .training import AugmentationConfig, TrainingConfig
 
 __all__ = [
+    "PRESETS",
     "AugmentationConfig",
     "Configuration",
     "ConsensusConfig",
@@ -44,7 +46,7 @@ class Configuration(Section):
 
     @classmethod
     def of(cls, config: Configuration | Mapping[str, Any] | Path | str | None) -> Configuration:
-        """Take a configuration, a mapping, the path of a TOML file, or None for the defaults.
+        """Take a configuration, a mapping, the path of a TOML or YAML file, or None for the defaults.
 
         Raises
         ------
@@ -61,20 +63,12 @@ class Configuration(Section):
 
     @classmethod
     def load(cls, path: Path | str) -> Configuration:
-        """Read a TOML file; see `of` for the errors."""
-        try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError.one(
-                path, f"cannot be read as a TOML file ({error})", "Mend or replace the file.", "bad-config"
-            ) from error
-        return cls._validated(values, str(path))
+        """Read a TOML or YAML file; see `of` for the errors."""
+        return cls._validated(read_settings(Path(path)), str(path))
 
     def save(self, path: Path | str) -> None:
-        """Write a TOML file that `load` reads back to an equal configuration."""
-        import tomli_w
-
-        write_text(path, tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)))
+        """Write a TOML or YAML file, by its extension, that `load` reads back to an equal configuration."""
+        write_settings(Path(path), self.model_dump(mode="json", exclude_none=True))
 
     def replace(self, section: str, **values: Any) -> Self:
         """Copy with some settings of one section changed and validated."""
@@ -82,17 +76,28 @@ class Configuration(Section):
         tree[section] |= values
         return self._validated(tree, "settings")
 
+    def with_preset(self, name: str) -> Self:
+        """Copy with the settings of a preset; what another preset would set goes back to its default.
+
+        Raises
+        ------
+        InputError
+            Where there is no preset of that name; lists those that there are.
+        """
+        if name not in PRESETS:
+            known = ", ".join(f"{preset!r}" for preset in PRESETS)
+            raise InputError.one(
+                "preset", f"there is no {name!r}", f"Choose one of {known}.", "unknown-preset"
+            )
+        tree, default = self.model_dump(mode="json"), type(self)().model_dump(mode="json")
+        for section, names in governed().items():
+            chosen = PRESETS[name].settings.get(section, {})
+            tree[section] |= {key: chosen.get(key, default[section][key]) for key in names}
+        return self._validated(tree, "settings")
+
     @classmethod
     def _validated(cls, values: Mapping[str, Any], where: str) -> Self:
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise InputError(
-                Problem(
-                    f"{where}, {'.'.join(str(part) for part in item['loc'])}",
-                    f"{item['msg']} (found {item['input']!r})",
-                    "Correct this setting.",
-                    "bad-setting",
-                )
-                for item in error.errors()
-            ) from error
+            raise InputError(problem_of(item, cls, where) for item in error.errors()) from error

@@ -12,4 +12,4 @@ class Section(BaseModel):
     options, the widgets' forms and the reference page are made from them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
