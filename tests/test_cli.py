@@ -59,6 +59,22 @@ def test_the_three_jobs_one_after_the_other(
     assert len(list(ensemble.glob("unet_deepflash2_model-*.pth"))) == 2
 
 
+def test_experts_can_be_trained_from_directly(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[training]\ntarget = "soft"\ntile_size = 32\nbatch_size = 2\n[consensus]\nmethod = "majority"\n'
+    )
+    data = ("--images", folders / "images", "--experts", folders / "experts", "--config", config)
+    training = ("--iterations", 1, "--models", 1, "--out", tmp_path / "ensemble")
+    assert status("train", *data, *training) == 0
+    assert "fold 1: held-out Dice" in capsys.readouterr().out
+    both = (*data, "--masks", folders / "masks")
+    assert status("train", *both, "--out", tmp_path / "other") == 2
+    assert "masks and experts: both are given" in capsys.readouterr().err
+
+
 def test_groups_are_kept_together_and_the_split_is_shown(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

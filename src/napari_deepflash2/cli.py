@@ -15,9 +15,11 @@ from .cli_parts import (
     Bars,
     ConfigFile,
     ExpertsFolder,
+    ExpertsIfAny,
     Groups,
     Images,
     Masks,
+    MasksIfAny,
     Out,
     PresetName,
     setting,
@@ -143,8 +145,9 @@ def check(images: Images, masks: Masks, groups: Groups = None, config: ConfigFil
 @app.command()
 def train(
     images: Images,
-    masks: Masks,
     out: Out,
+    masks: MasksIfAny = None,
+    experts: ExpertsIfAny = None,
     config: ConfigFile = None,
     preset: PresetName = None,
     iterations: Annotated[int | None, setting(TrainingConfig, "iterations", "--iterations")] = None,
@@ -154,12 +157,12 @@ def train(
     ] = False,
     groups: Groups = None,
 ) -> None:
-    """Train an ensemble by cross-validation."""
+    """Train an ensemble by cross-validation, from masks or from the masks of several experts."""
     from .ensemble import RunFolder, train_ensemble
 
     settings = settings_of(config, "training", preset, iterations=iterations, models=models)
     with Bars() as bars:
-        ensemble = train_ensemble(images, masks, out, settings, bars, resume, groups=groups)
+        ensemble = train_ensemble(images, masks, out, settings, bars, resume, experts=experts, groups=groups)
     *_, start = (event for event in RunFolder(out).events() if event["kind"] == "start")
     tell_notes([*start["notes"], *ensemble.notes])
     for fold, value in ensemble.held_out_dice.items():

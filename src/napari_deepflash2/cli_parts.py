@@ -26,6 +26,17 @@ def setting(section: type[Section], field: str, *names: str) -> Any:
 
 Images = Annotated[Path, typer.Option(help="Folder of images; the name without extension is the ID.")]
 Masks = Annotated[Path, typer.Option(help="Folder of masks, named ID plus one suffix for all.")]
+MasksIfAny = Annotated[
+    Path | None, typer.Option("--masks", help="Folder of masks, named ID plus one suffix for all.")
+]
+ExpertsIfAny = Annotated[
+    Path | None,
+    typer.Option(
+        "--experts",
+        help="Folder with one sub-folder of masks per expert, in place of --masks; training.target says what "
+        "is learned from them.",
+    ),
+]
 Groups = Annotated[
     Path | None,
     typer.Option(

@@ -62,6 +62,18 @@ class TrainingConfig(Section):
         "of the training images, or by the 1st and 99th percentile of the training images, which a few very "
         "bright pixels do not move.",
     )
+    target: Literal["consensus", "soft", "experts"] = Field(
+        "consensus",
+        description="What is learned where several experts annotated: their consensus; the probability of "
+        "each class, by STAPLE or as the share of the votes; or, tile by tile, the mask of one at random.",
+    )
+    disagreement_weight: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How much less a pixel counts on which the experts disagree: 1 - this x the entropy of "
+        "their votes.",
+    )
     loss: Literal[
         "cross_entropy",
         "soft_cross_entropy",

@@ -65,8 +65,13 @@ def agreement_of_patterns(patterns: Patterns) -> NDArray[np.uint8]:
 
 def disagreement_of_patterns(patterns: Patterns) -> NDArray[np.float32]:
     """See `disagreement_map`, for votes that are already counted."""
+    return patterns.paint(disagreement_by_pattern(patterns))
+
+
+def disagreement_by_pattern(patterns: Patterns) -> NDArray[np.float32]:
+    """See `disagreement_map`, for each of U patterns, shape (U,)."""
     votes = vote_counts(patterns)
     shares = np.where(votes.any(axis=1, keepdims=True), vote_shares(votes), 1.0)
     entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
     relative = np.abs(entropy) / np.log(max(patterns.n_classes, 2))
-    return patterns.paint(np.clip(relative, 0, 1).astype(np.float32))
+    return np.clip(relative, 0, 1).astype(np.float32)

@@ -109,7 +109,9 @@ def check_data(
         Where anything cannot be trained on; lists every problem of every file.
     """
     examined = _examine(images_dir, masks_dir, config)
-    planes, notes = prepared(_planes(examined), len(examined.masks.classes), config, groups)
+    planes, notes = prepared(
+        planes_of(examined.used, examined.masks.labels), len(examined.masks.classes), config, groups
+    )
     paths = tuple((pair.image_path, pair.mask_path) for pair in examined.pairs)
     split = split_table(planes, training or TrainingConfig())
     return DataCheck(paths, _table(examined), split, gathered([*examined.notes, *notes]))
@@ -121,22 +123,23 @@ def load_training_data(
     """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`."""
     examined = _examine(images_dir, masks_dir, config)
     classes = examined.masks.classes
-    planes, notes = prepared(_planes(examined), len(classes), config, groups)
+    planes, notes = prepared(planes_of(examined.used, examined.masks.labels), len(classes), config, groups)
     found = gathered([*examined.notes, *notes])
     for note in found:
         _log.info("%s", note)
     return TrainingData(tuple(planes), classes, found)
 
 
-def _planes(examined: _Examined) -> list[Plane]:
-    channels = channels_of_set(examined.pairs)
+def planes_of(pairs: Sequence[ReadPair], labels: Sequence[NDArray[np.uint8]]) -> list[Plane]:
+    """Take apart stacks, each plane with its own part of the labels (..., Y, X) of its pair."""
+    channels = channels_of_set(pairs)
     planes = []
-    for pair, labels in zip(examined.used, examined.masks.labels, strict=True):
+    for pair, of_pair in zip(pairs, labels, strict=True):
         pixels = in_channels(pair.image, channels)
-        for place in np.ndindex(labels.shape[:-2]):
+        for place in np.ndindex(of_pair.shape[:-2]):
             name = plane_id(pair.id, pair.mask.axes, place)
             image = np.asarray(pixels[place], np.float32)
-            planes.append(Plane(name, pair.id, image, labels[place], pair.id, pair.image.pixel_size))
+            planes.append(Plane(name, pair.id, image, of_pair[place], pair.id, pair.image.pixel_size))
     return planes
 
 

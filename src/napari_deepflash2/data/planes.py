@@ -12,6 +12,7 @@ from ..errors import Problem, listed
 from .ignored import judged
 from .normalisation import FloatImage
 from .pixel_size import PixelSize
+from .votes import ExpertVotes
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Plane:
         Height and width of a pixel in micrometres; None where it is not known.
     region : Region or None
         Where it lies, if it is a block of a larger image.
+    votes : ExpertVotes or None
+        What the experts said, where the labels are their consensus.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Plane:
     group: str
     pixel_size: PixelSize | None = None
     region: Region | None = None
+    votes: ExpertVotes | None = None
 
     def block(self, id_: str, group: str, window: tuple[slice, slice]) -> Plane:
         """Cut a block out; `window` are its rows and columns, of which both ends are given."""
@@ -73,6 +77,7 @@ class Plane:
             group=group,
             image=np.ascontiguousarray(self.image[rows, columns]),
             labels=np.ascontiguousarray(self.labels[rows, columns]),
+            votes=None if self.votes is None else self.votes.at(window),
             region=Region(self.id, rows.start, columns.start, (self.labels.shape[0], self.labels.shape[1])),
         )
 

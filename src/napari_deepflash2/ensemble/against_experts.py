@@ -15,6 +15,7 @@ from ..consensus.masks import read_masks
 from ..consensus.patterns import Patterns, count_patterns
 from ..consensus.performance import confusion_counts
 from ..data.ignored import IGNORE
+from .expert_labels import settings_by_index
 
 Labels = NDArray[np.integer]
 
@@ -90,7 +91,7 @@ def compare_with_experts(
     judged = {name: mask for name, mask in experts.items() if (mask[known] != IGNORE).any()}
     if len(judged) < 2:
         return None
-    settings = _by_index(config, classes)
+    settings = settings_by_index(config, classes).model_copy(update={"require_convergence": False})
     patterns = _patterns({**judged, _MODEL: predicted}, known, len(classes))
     everyone, model = range(len(judged)), len(judged)
     own, models = [], []
@@ -110,18 +111,3 @@ def _patterns(masks: Mapping[str, Labels], known: NDArray[np.bool_], n_classes: 
 def _dice(patterns: Patterns, experts: Sequence[int], config: ConsensusConfig) -> NDArray[np.float64]:
     """Dice of everybody, the model last, with the consensus of some."""
     return mean_dice(confusion_counts(patterns, truth_by(patterns, experts, config)), patterns.classes)
-
-
-def _by_index(config: ConsensusConfig, classes: Sequence[int]) -> ConsensusConfig:
-    """Name classes by their index, as patterns of class maps do."""
-    index = {value: number for number, value in enumerate(classes)}
-    prior = config.prior and {index[value]: share for value, share in config.prior.items() if value in index}
-    return config.model_copy(
-        update={
-            "classes": None,
-            "ignore_label": IGNORE,
-            "prior": prior,
-            "require_convergence": False,
-            "undecided_label": index.get(config.undecided_label, IGNORE),
-        }
-    )

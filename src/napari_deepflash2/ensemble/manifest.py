@@ -88,6 +88,11 @@ class Manifest(_Part):
         All settings.
     image_hashes, mask_hashes : dict of str to str
         SHA-256 of what was trained on, by ID.
+    experts : dict of str to tuple of str
+        Who has a mask of each image, by ID; empty where masks were given. ``mask_hashes`` cover their masks
+        too.
+    consensus : str or None
+        How they were fused to labels: the method, followed by "of objects" where objects were, one by one.
     value_ranges : tuple of (float, float)
         Least and greatest intensity of the training images, by channel.
     groups : dict of str to str
@@ -113,6 +118,8 @@ class Manifest(_Part):
     configuration: Configuration
     image_hashes: dict[str, str]
     mask_hashes: dict[str, str]
+    experts: dict[str, tuple[str, ...]] = {}
+    consensus: str | None = None
     value_ranges: tuple[tuple[float, float], ...]
     groups: dict[str, str] = {}
     folds: dict[str, int] = {}

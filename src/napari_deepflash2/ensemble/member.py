@@ -86,7 +86,7 @@ class Member:
         self._tiles = TileSource(
             [self.normalisation.apply(image) for image in training],
             [data.labels[i] for i in split[0]],
-            n_classes,
+            [data.target(i, self._settings) for i in split[0]],
             self._settings,
             device,
         )

@@ -51,7 +51,8 @@ def resumed_manifest(folder: Path, new: Manifest) -> Manifest:
 
 
 def _differences(folder: Path, old: Manifest, new: Manifest) -> Iterator[Problem]:
-    for section in ("training", "prediction", "data"):
+    fused = ("consensus",) if old.experts or new.experts else ()
+    for section in ("training", "prediction", "data", *fused):
         settings = [_flat(getattr(m.configuration, section).model_dump(mode="json")) for m in (old, new)]
         for name, before, now in _changed(*settings):
             yield _difference(folder, f"{section}.{name}", before, now)
@@ -61,6 +62,10 @@ def _differences(folder: Path, old: Manifest, new: Manifest) -> Iterator[Problem
             states = ["absent" if value is None else "present" for value in (before, now)]
             before_now = states if None in (before, now) else ["other values", "changed"]
             yield _difference(folder, f"{kind} {id_}", *before_now)
+    for id_, before, now in _changed(old.experts, new.experts):
+        yield _difference(
+            folder, f"experts of {id_}", *(", ".join(names or ("none",)) for names in (before, now))
+        )
     for name in ("classes", "channels", "planned"):
         if getattr(old, name) != getattr(new, name):
             yield _difference(folder, name, getattr(old, name), getattr(new, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from ..config import TrainingConfig
 from ..data.augmentation import augment, patch_size_for
 from ..data.normalisation import FloatImage
 from ..data.sampling import TilePosition, TileSampler, cut
-from .targets import targets_of_labels
+from .targets import TargetMap, look_up
 
 if TYPE_CHECKING:
     import torch
@@ -50,9 +50,9 @@ class TileSource:
     images : sequence of ndarray of float32, shape (C, Y, X)
         Standardised training images.
     labels : sequence of ndarray of uint8, shape (Y, X)
-        Their classes, or `IGNORE`.
-    n_classes : int
-        Classes, with the background.
+        Their classes, or `IGNORE`: where tiles are drawn from.
+    targets : sequence of TargetMap
+        What their pixels teach.
     config : TrainingConfig
         Size of tiles and batches, and how tiles are varied.
     device : torch.device
@@ -63,36 +63,33 @@ class TileSource:
         self,
         images: Sequence[FloatImage],
         labels: Sequence[NDArray[np.uint8]],
-        n_classes: int,
+        targets: Sequence[TargetMap],
         config: TrainingConfig,
         device: torch.device,
     ) -> None:
-        self._images, self._labels, self._n_classes = images, labels, n_classes
+        self._images, self._targets = images, targets
+        self._codes = [target.codes[None] for target in targets]
         self._config, self._device = config, device
-        self._sampler = TileSampler(labels, n_classes, config.tile_size)
+        self._sampler = TileSampler(labels, targets[0].n_classes, config.tile_size)
         self._patch_size = patch_size_for(config.tile_size, config.augmentation)
 
     def batch(self, *seed: int) -> Batch:
         """Make the batch of that seed."""
-        import torch
-
-        rng = np.random.default_rng(seed)
-        patches = [self._cut(position) for position in self._sampler.draw(rng, self._config.batch_size)]
-        images = torch.from_numpy(np.stack([image for image, _ in patches])).to(self._device)
-        maps = torch.from_numpy(np.stack([mask[None] for _, mask in patches])).to(self._device)
-        settings = self._config
-        tiles, labels = augment(images, maps, settings.tile_size, settings.augmentation, rng)
-        return Batch(tiles, *targets_of_labels(labels[:, 0], self._n_classes))
+        rng, settings = np.random.default_rng(seed), self._config
+        positions = self._sampler.draw(rng, settings.batch_size)
+        tables = [self._targets[position.image].draw(rng) for position in positions]
+        images, codes = (self._patches(maps, positions) for maps in (self._images, self._codes))
+        tiles, codes = augment(images, codes, settings.tile_size, settings.augmentation, rng)
+        return Batch(tiles, *look_up(codes[:, 0], tables))
 
     def image_numbers(self, *seed: int) -> list[int]:
         """Which images the batch of that seed is cut from."""
         drawn = self._sampler.draw(np.random.default_rng(seed), self._config.batch_size)
         return sorted({position.image for position in drawn})
 
-    def _cut(self, position: TilePosition) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        half = self._patch_size // 2
-        corner, shape = (position.y - half, position.x - half), (self._patch_size, self._patch_size)
-        return (
-            cut(self._images[position.image], *corner, shape),
-            cut(self._labels[position.image], *corner, shape),
-        )
+    def _patches(self, maps: Sequence[NDArray[Any]], positions: Sequence[TilePosition]) -> Tensor:
+        import torch
+
+        half, shape = self._patch_size // 2, (self._patch_size, self._patch_size)
+        patches = [cut(maps[at.image], at.y - half, at.x - half, shape) for at in positions]
+        return torch.from_numpy(np.stack(patches).astype(np.float32, copy=False)).to(self._device)

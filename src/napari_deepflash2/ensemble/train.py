@@ -27,22 +27,26 @@ from .resume import resumed_manifest
 from .review import load_review
 from .run import EventLog, RunFolder
 from .tables import update_history
-from .training_set import Source, TrainingSet, array_hash
+from .targets import check_target
+from .training_set import Source, TrainingSet, read_training_set
 from .versions import environment, versions
 from .weights import save_weights
 
 if TYPE_CHECKING:
     import torch
 
+    from .expert_planes import ExpertSource
+
 
 def train_ensemble(
     images: Source,
-    masks: Source,
+    masks: Source | None = None,
     out: Path | str = "ensemble",
     config: Configuration | Mapping[str, Any] | Path | str | None = None,
     progress: ProgressCallback = ignore_progress,
     resume: bool = False,
     *,
+    experts: ExpertSource | None = None,
     groups: Groups | None = None,
 ) -> Ensemble:
     """Train one model for each fold of a cross-validation.
@@ -52,7 +56,8 @@ def train_ensemble(
     images : path or sequence of array_like
         A folder of images, or arrays (Y, X) or (Y, X, C), integer or float.
     masks : path or sequence of array_like
-        A folder of masks, or arrays (Y, X) of 0/1, 0/255, class labels or instance labels.
+        A folder of masks, or arrays (Y, X) of 0/1, 0/255, class labels or instance labels; or leave them out
+        and give `experts`.
     out : path
         The ensemble's folder: new or empty, or with `resume` that of an interrupted run.
     config : Configuration, mapping, path of a TOML file, optional
@@ -62,6 +67,10 @@ def train_ensemble(
     resume : bool
         Go on with the run in `out`: finished members are kept, the others continue from their last
         checkpoint. On a processor the result is the one an uninterrupted run would have had, to the bit.
+    experts : path or sequence of mappings or sequences of array_like, optional
+        A folder with one sub-folder of masks for each expert, or for each image the mask of each expert (by
+        name, or in the same order), None where there is none. Held-out images are measured against their
+        consensus by the settings ``consensus``; ``training.target`` says what is learned.
     groups : sequence, mapping or path, optional
         The group (animal, slide) of each image, in their order or by ID (arrays are ``0001``, ``0002``, ...),
         or a CSV file with the columns ``image`` and ``group``. No model is tested on a group it has seen.
@@ -81,7 +90,7 @@ def train_ensemble(
     settings = Configuration.of(config)
     folder = Path(out)
     with claimed_folder(folder, resume) as log:
-        data = TrainingSet.of(images, masks, settings.data, groups)
+        data = read_training_set(images, masks, experts, settings, groups, progress)
         _Run.prepare(folder, data, settings, log, progress, resume).train()
         ensemble = load_ensemble(folder)
         log.write("finished", held_out_dice=ensemble.held_out_dice)
@@ -115,6 +124,7 @@ class _Run:
         before = Manifest.load(folder).configuration if resume and (folder / MANIFEST).exists() else None
         config = resolved(config, device, before)
         training = config.training
+        check_target(training, data.experts is not None)
         network = build_network(training.architecture, data.channels, len(data.classes))
         splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
         splits = splits[: training.models]
@@ -207,8 +217,10 @@ def _new_manifest(
         classes=data.classes,
         channels=data.channels,
         configuration=config,
-        image_hashes={id_: array_hash(image) for id_, image in zip(data.ids, data.images, strict=True)},
-        mask_hashes={id_: array_hash(mask) for id_, mask in zip(data.ids, data.labels, strict=True)},
+        image_hashes=data.image_hashes,
+        mask_hashes=data.mask_hashes,
+        experts=data.expert_names,
+        consensus=data.consensus,
         value_ranges=data.value_ranges,
         groups=dict(zip(data.ids, data.groups, strict=True)),
         folds={id_: fold for id_, fold in zip(data.ids, folds, strict=True) if fold is not None},

@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..config import DataConfig
+from ..config import Configuration, DataConfig, TrainingConfig
 from ..data.groups import Groups
-from ..data.normalisation import FloatImage, as_images
-from ..data.pair_resampling import resampled_image
+from ..data.normalisation import FloatImage
 from ..data.pixel_size import PixelSize
 from ..data.planes import Plane, Region
 from ..data.preparing import prepared
-from ..data.resampling import resized_labels, target_shape
+from ..data.resampling import resized_labels
+from ..data.votes import ExpertVotes
 from ..errors import InputError, Problem
+from ..progress import ProgressCallback, ignore_progress
+from .arrays import check_shapes, numbered_images, on_target_grid
+from .targets import TargetMap
+
+if TYPE_CHECKING:
+    from .expert_planes import ExpertSource
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +55,10 @@ class TrainingSet:
         Where an image lies that is a block of a larger one.
     pixel_sizes : tuple of (float, float) or None
         Height and width of a pixel in micrometres, where it is known.
+    experts : tuple of ExpertVotes, optional
+        What the experts said of each image, where the labels are their consensus.
+    consensus : str, optional
+        How they were fused, such as "staple", or "staple of objects" where objects were, one by one.
     """
 
     ids: tuple[str, ...]
@@ -58,6 +69,8 @@ class TrainingSet:
     notes: tuple[Problem, ...] = ()
     regions: tuple[Region | None, ...] = ()
     pixel_sizes: tuple[PixelSize | None, ...] = ()
+    experts: tuple[ExpertVotes, ...] | None = None
+    consensus: str | None = None
 
     @classmethod
     def of(
@@ -91,6 +104,46 @@ class TrainingSet:
         return cls._from_arrays(images, masks, config, groups)
 
     @classmethod
+    def of_experts(
+        cls,
+        images: Source,
+        experts: ExpertSource,
+        config: Configuration,
+        groups: Groups | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> TrainingSet:
+        """Take images with the masks of several experts, whose consensus is learned.
+
+        Parameters
+        ----------
+        images : path or sequence of array_like
+            A folder, or arrays (Y, X) or (Y, X, C).
+        experts : path or sequence of mappings or sequences of array_like
+            A folder with one sub-folder of masks for each expert; or for each image the mask (Y, X) of each
+            expert, by name or in the same order, None where an expert has none.
+        config : Configuration
+            Its parts ``data`` and ``consensus`` are used.
+        groups : sequence, mapping or path, optional
+            As for `of`.
+        progress : callable
+            Called after the consensus of each image.
+
+        Raises
+        ------
+        InputError
+            Lists everything that is wrong with images, masks and pairs.
+        """
+        from ..data.set_checks import gathered
+        from .expert_planes import planes_of_experts
+
+        found = planes_of_experts(images, experts, config, progress)
+        ready, notes = prepared(found.planes, len(found.classes), config.data, groups)
+        told = gathered((*found.notes, *notes))
+        for note in told:
+            _log.info("%s", note)
+        return replace(cls.from_planes(ready, found.classes, told), consensus=found.consensus)
+
+    @classmethod
     def from_planes(
         cls, planes: Sequence[Plane], classes: Sequence[int], notes: Sequence[Problem]
     ) -> TrainingSet:
@@ -104,7 +157,13 @@ class TrainingSet:
             notes=tuple(notes),
             regions=tuple(plane.region for plane in planes),
             pixel_sizes=tuple(plane.pixel_size for plane in planes),
+            experts=tuple(plane.votes for plane in planes if plane.votes is not None) or None,
         )
+
+    def target(self, image: int, config: TrainingConfig) -> TargetMap:
+        """Make what image number `image`, from 0, teaches."""
+        experts = None if self.experts is None else self.experts[image]
+        return TargetMap.of(self.labels[image], experts, len(self.classes), config)
 
     @property
     def channels(self) -> int:
@@ -117,6 +176,27 @@ class TrainingSet:
         low = np.min([image.min((0, 1)) for image in self.images], axis=0)
         high = np.max([image.max((0, 1)) for image in self.images], axis=0)
         return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))
+
+    @property
+    def image_hashes(self) -> dict[str, str]:
+        """SHA-256 of each image, by ID."""
+        return {id_: array_hash(image) for id_, image in zip(self.ids, self.images, strict=True)}
+
+    @property
+    def mask_hashes(self) -> dict[str, str]:
+        """SHA-256 of the labels of each image, together with its experts' masks, by ID."""
+        votes = [[] for _ in self.ids] if self.experts is None else [[one.masks] for one in self.experts]
+        return {
+            id_: array_hash(labels, *of_experts)
+            for id_, labels, of_experts in zip(self.ids, self.labels, votes, strict=True)
+        }
+
+    @property
+    def expert_names(self) -> dict[str, tuple[str, ...]]:
+        """Who has a mask of each image, by ID; empty where there are no experts."""
+        if self.experts is None:
+            return {}
+        return {id_: votes.names for id_, votes in zip(self.ids, self.experts, strict=True)}
 
     @classmethod
     def _from_folders(
@@ -137,33 +217,21 @@ class TrainingSet:
     ) -> TrainingSet:
         from ..data.masks import interpret_masks
 
-        ids = tuple(f"{number:04}" for number in range(1, len(images) + 1))
-        if len(images) != len(masks):
-            raise InputError.one(
-                "images and masks",
-                f"{len(images)} images and {len(masks)} masks",
-                "Give one mask for each image.",
-                "unpaired-image",
-            )
-        if not ids:
-            raise InputError.one("images", "there are none", "Give at least two images.", "too-few-images")
-        checked = as_images(images, [f"image {id_}" for id_ in ids])
+        ids, checked = numbered_images(images, len(masks), "masks")
         mask_names = [f"mask {id_}" for id_ in ids]
         arrays = [np.asarray(mask) for mask in masks]
-        _check_shapes(checked, arrays, mask_names)
-        size, target = config.size_of_pixels(None), config.target_pixel_size
-        shapes = [target_shape("images", (len(one), one.shape[1]), size, target) for one in checked]
+        check_shapes(zip(checked, arrays, mask_names, strict=True))
+        pixels, size = on_target_grid(checked, config)
         found = interpret_masks(
-            [resized_labels(mask, shape) for mask, shape in zip(arrays, shapes, strict=True)],
+            [resized_labels(mask, image.shape[:2]) for mask, image in zip(arrays, pixels, strict=True)],
             mask_names,
             config.mask_kind,
             config.mask_classes,
             ignore=config.ignore_label,
         )
-        known = size if target is None else (target, target)
         planes = [
-            Plane(id_, id_, resampled_image(image, shape), mask, id_, known)
-            for id_, image, mask, shape in zip(ids, checked, found.labels, shapes, strict=True)
+            Plane(id_, id_, image, mask, id_, size)
+            for id_, image, mask in zip(ids, pixels, found.labels, strict=True)
         ]
         ready, notes = prepared(planes, len(found.classes), config, groups)
         for note in (*found.notes, *notes):
@@ -171,25 +239,37 @@ class TrainingSet:
         return cls.from_planes(ready, found.classes, (*found.notes, *notes))
 
 
-def array_hash(array: NDArray[np.generic]) -> str:
-    """SHA-256 of an array's type, shape and values."""
-    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    digest.update(np.ascontiguousarray(array).data)
+def read_training_set(
+    images: Source,
+    masks: Source | None,
+    experts: ExpertSource | None,
+    config: Configuration,
+    groups: Groups | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> TrainingSet:
+    """Take images with either their masks or the masks of several experts; see `TrainingSet`.
+
+    Raises
+    ------
+    InputError
+        Also where both or neither are given.
+    """
+    if masks is not None and experts is None:
+        return TrainingSet.of(images, masks, config.data, groups)
+    if experts is not None and masks is None:
+        return TrainingSet.of_experts(images, experts, config, groups, progress)
+    raise InputError.one(
+        "masks and experts",
+        "neither is given" if masks is None else "both are given",
+        "Give the masks to learn from, or the masks of several experts.",
+        "bad-source",
+    )
+
+
+def array_hash(*arrays: NDArray[np.generic]) -> str:
+    """SHA-256 of the type, shape and values of one or more arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _check_shapes(
-    images: Sequence[FloatImage], labels: Sequence[NDArray[np.generic]], names: Sequence[str]
-) -> None:
-    problems = [
-        Problem(
-            name,
-            f"has shape {mask.shape}, its image {image.shape[:2]}",
-            "Give the mask that was drawn on this image, without cropping or resizing.",
-            "shape-mismatch",
-        )
-        for image, mask, name in zip(images, labels, names, strict=True)
-        if image.shape[:2] != mask.shape
-    ]
-    if problems:
-        raise InputError(problems)
