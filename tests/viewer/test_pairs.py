@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import dask.array
 import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
 
-from napari_deepflash2.data import pair_images_and_masks, read_image, read_labels
+from napari_deepflash2.data import find_expert_masks, pair_images_and_masks, read_image, read_labels
+from napari_deepflash2.data.groups import read_groups
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.progress import ignore_progress
+from napari_deepflash2.viewer.pair_groups import with_groups
 from napari_deepflash2.viewer.pairs import (
     FolderPair,
     Taking,
@@ -14,9 +18,10 @@ from napari_deepflash2.viewer.pairs import (
     pair_by_name,
     pair_folders,
     pair_selected,
+    pair_with_experts,
 )
 from napari_deepflash2.viewer.placing import Output, place
-from napari_deepflash2.viewer.training_data import take_pairs, write_training_data
+from napari_deepflash2.viewer.training_data import DataOnDisk, data_on_disk, row_of_file, take_pairs
 
 UM = {"scale": (0.5, 0.25), "units": ("um", "um")}
 
@@ -27,8 +32,8 @@ def viewer():
 
 
 def _written(pairs, folder):
-    images, masks = write_training_data(take_pairs(pairs), folder, ignore_progress)
-    return pair_images_and_masks(images, masks)
+    data = data_on_disk(take_pairs(pairs), folder, ignore_progress)
+    return pair_images_and_masks(data.images, data.masks)
 
 
 def _layers(viewer, image_names, mask_names):
@@ -40,7 +45,9 @@ def _layers(viewer, image_names, mask_names):
 def test_selected_layers_pair_by_name_whatever_their_order(viewer):
     images, masks = _layers(viewer, ["image 1", "image 2"], ["mask 2", "mask 1"])
     viewer.layers.selection = set(images + masks)
-    assert [(p.image, p.labels) for p in pair_selected(viewer)] == list(zip(images, masks[::-1], strict=True))
+    assert [(p.image, p.masks[0]) for p in pair_selected(viewer)] == list(
+        zip(images, masks[::-1], strict=True)
+    )
 
 
 def test_selected_layers_whose_names_do_not_tell_are_refused(viewer):
@@ -54,7 +61,7 @@ def test_all_layers_pair_by_name_and_results_of_ours_are_left_out(viewer):
     images, masks = _layers(viewer, ["a", "b", "c"], ["b mask", "a mask", "odd"])
     place(viewer, Output("labels", "prediction", "a prediction", np.ones((32, 32), int)), ("x",), {})
     pairs, left = pair_by_name(viewer)
-    assert [(p.image, p.labels) for p in pairs] == [(images[0], masks[1]), (images[1], masks[0])]
+    assert [(p.image, p.masks[0]) for p in pairs] == [(images[0], masks[1]), (images[1], masks[0])]
     assert [note.where for note in left] == ['Image layers "c"', 'Labels layers "odd"']
     viewer.layers.selection = {images[2], masks[2]}
     assert len(pair_selected(viewer)) == 1
@@ -103,7 +110,7 @@ def test_a_multiscale_mask_is_taken_at_the_level_of_its_image(viewer):
     levels, slide = _pyramid(viewer)
     masks = [(level > 0.5).astype(np.uint8) for level in levels]
     pair = make_pair(slide, viewer.add_labels(masks, multiscale=True), Taking(level=1))
-    np.testing.assert_array_equal(pair.taken().labels.whole(), masks[1])
+    np.testing.assert_array_equal(pair.taken().masks[0].whole(), masks[1])
     assert pair.shape == (33, 48)
 
 
@@ -125,7 +132,7 @@ def test_a_lazy_image_is_not_loaded_when_it_is_paired_and_taken(viewer, tmp_path
     computed.clear()
     taken = take_pairs([make_pair(image, mask)])
     assert not computed
-    write_training_data(taken, tmp_path, ignore_progress)
+    data_on_disk(taken, tmp_path, ignore_progress)
     assert sorted(computed) == [0, 1, 2]
 
 
@@ -192,6 +199,90 @@ def test_the_pixel_size_goes_with_the_file(viewer, tmp_path):
             assert page.tags["ResolutionUnit"].value.name == "CENTIMETER"
         assert x[0] / x[1] == pytest.approx(1 / 0.25e-4)
         assert y[0] / y[1] == pytest.approx(1 / 0.5e-4)
+
+
+def _groups(pairs, folder):
+    data = data_on_disk(take_pairs(pairs), folder, ignore_progress)
+    return None if data.groups is None else read_groups(data.groups)
+
+
+def test_groups_are_written_for_every_image_once_one_is_given(viewer, tmp_path):
+    planes = viewer.add_image(np.zeros((2, 32, 40)), name="planes")
+    mask = viewer.add_labels(np.ones((2, 32, 40), int))
+    apart, stack = make_pair(planes, mask), make_pair(planes, mask, Taking(one_specimen=True))
+    assert _groups([apart, stack], tmp_path / "none") is None
+    found = _groups([replace(apart, group="=mouse, 1"), stack], tmp_path / "some")
+    assert found == [
+        ("0001_planes-000", "=mouse, 1"),
+        ("0001_planes-001", "=mouse, 1"),
+        ("0002_planes", "0002_planes"),
+    ]
+    assert [row_of_file(name) for name, _ in found] == [0, 0, 1]
+    assert row_of_file("cells_0001_a.tif") is None
+
+
+@pytest.fixture
+def folder_pair(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in (1, 2, 3):
+        for name in ("images", "masks"):
+            tifffile.imwrite(tmp_path / name / f"m{number}.tif", np.full((32, 40), number % 2, np.uint8))
+    return pair_folders(tmp_path / "images", tmp_path / "masks")
+
+
+def test_a_single_folder_is_trained_on_where_it_is_and_only_its_groups_are_written(folder_pair, tmp_path):
+    data = data_on_disk([folder_pair], tmp_path / "input", ignore_progress)
+    assert (data.images, data.masks, data.groups) == (folder_pair.images, folder_pair.masks, None)
+    grouped = replace(folder_pair, groups=(("m1", "A"), ("m2", "A")))
+    assert _groups([grouped], tmp_path / "input") == [("m1", "A"), ("m2", "A"), ("m3", "m3")]
+    assert DataOnDisk.of(data.paths()) == data
+    assert data.options()[:2] == ["--images", str(folder_pair.images)]
+
+
+def test_a_table_names_the_groups_of_layers_and_files(viewer, folder_pair, tmp_path):
+    image = viewer.add_image(np.zeros((32, 40)), name="Slide 1.tif")
+    pair = make_pair(image, viewer.add_labels(np.ones((32, 40), int)))
+    table = tmp_path / "groups.csv"
+    table.write_text("image;group\nslide 1;mouse A\nM2.tif;mouse A\nm3;mouse B\nx;mouse C\n")
+    found, [note] = with_groups([pair, folder_pair], table)
+    assert found[0].group == "mouse A"
+    assert found[1].groups == (("m2", "mouse A"), ("m3", "mouse B"))
+    assert "not here: x" in note.found
+    table.write_text("image,group\nx,A\n")
+    with pytest.raises(InputError, match="names none of the images"):
+        with_groups([pair, folder_pair], table)
+
+
+def test_the_masks_of_experts_are_taken_under_their_names(viewer, tmp_path):
+    image = viewer.add_image(np.zeros((32, 40)), name="cells")
+    masks = [
+        viewer.add_labels(np.full((32, 40), n), name=name)
+        for n, name in enumerate(("Ann", "cells Bob B", "Cem [1]"), 1)
+    ]
+    elsewhere = viewer.add_labels(np.ones((8, 8), int), name="other")
+    pair = pair_with_experts(image, [*masks, elsewhere])
+    assert (pair.masks, pair.has_experts) == (tuple(masks), True)
+    data = data_on_disk(take_pairs([pair]), tmp_path, ignore_progress)
+    assert data.masks is None
+    found = find_expert_masks(data.experts)
+    assert found.experts == ("Ann", "Bob_B", "Cem")
+    [of_image] = found.masks.values()
+    assert [int(read_labels(path).data[0, 0]) for path in of_image.values()] == [1, 2, 3]
+    assert {path.stem for path in of_image.values()} == {path.stem for path in data.images.iterdir()}
+
+
+def test_experts_that_are_too_few_or_have_one_name_are_refused(viewer):
+    image = viewer.add_image(np.zeros((32, 40)), name="cells")
+    masks = [viewer.add_labels(np.ones((32, 40), int), name=name) for name in ("Ann", "Ann [1]")]
+    with pytest.raises(InputError, match="at least two experts"):
+        pair_with_experts(image, masks[:1])
+    with pytest.raises(InputError, match=r'"Ann", "Ann .1."'):
+        pair_with_experts(image, masks)
+    masks[1].name = "Bob"
+    both = [pair_with_experts(image, masks), make_pair(image, masks[0])]
+    with pytest.raises(InputError, match="rows 2: hold a single mask"):
+        take_pairs(both)
 
 
 def test_layers_and_folders_train_together(viewer, tmp_path):

@@ -192,7 +192,7 @@ def test_a_disk_that_refuses_is_named(taken, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training, "write_training_data", full)
+    monkeypatch.setattr(training, "data_on_disk", full)
     with pytest.raises(InputError, match=r"cannot be written .No space left"):
         start(taken, tmp_path / "ensemble", _config(2), ignore_progress)
 

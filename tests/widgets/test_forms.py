@@ -57,8 +57,9 @@ def test_every_value_a_form_can_be_set_to_at_its_ends_is_valid(qtbot):
         qtbot.addWidget(form.native)
         for widget in form:
             for end in ("min", "max"):
-                if hasattr(widget, end) and widget.name != "models":
-                    section(**{widget.name: getattr(widget, end)})
+                if hasattr(widget, end):
+                    widget.value = getattr(widget, end)
+                    section(**{widget.name: form.values()[widget.name]})
 
 
 def test_a_changed_configuration_is_shown(qtbot):

@@ -3,9 +3,12 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QStyleOptionViewItem
 
+from napari_deepflash2.config import DataConfig
 from napari_deepflash2.ensemble.run import RunFolder
 from napari_deepflash2.viewer.session import session_of
+from napari_deepflash2.widgets.contact_sheet import ContactSheet
 from napari_deepflash2.widgets.train import TrainEnsemble
 
 SECONDS = 240_000
@@ -122,7 +125,7 @@ def test_a_used_folder_is_refused_before_anything_is_written(ready, tmp_path, mo
 
 
 def test_pairs_follow_the_layers(ready, viewer):
-    assert ready.pairs.table.contents.cells.rows == (("cells", "truth", "2 × 48 × 48"),)
+    assert ready.pairs.table.contents.cells.rows == (("cells", "truth", "", "2 × 48 × 48", ""),)
     viewer.layers["truth"].name = "consensus"
     assert ready.pairs.table.contents.cells.rows[0][1] == "consensus"
     ready.pairs.add_button.click()
@@ -153,10 +156,10 @@ def test_a_row_is_changed_by_choosing_another_layer(ready, viewer, monkeypatch, 
     qtbot.addWidget(box)
     box.setCurrentIndex(1)
     delegate.setModelData(box, table.model(), cell)
-    assert ready.session.pairs[0].labels is other
+    assert ready.session.pairs[0].masks == (other,)
     assert table.contents.cells.rows[0][1] == "other"
     ready.pairs.change(0, 1, small)
-    assert ready.session.pairs[0].labels is other
+    assert ready.session.pairs[0].masks == (other,)
     assert '"small"' in ready.message.text()
 
 
@@ -165,16 +168,85 @@ def test_the_level_of_a_multiscale_image_is_chosen_before_or_in_the_table(dock, 
     image = viewer.add_image([data, data[::2, ::2]], multiscale=True, name="slide", contrast_limits=(0, 1))
     fine = viewer.add_labels(np.zeros((64, 64), int), name="fine")
     coarse = viewer.add_labels(np.zeros((32, 32), int), name="coarse", scale=(2, 2))
-    assert list(dock.pairs.level.choices) == [0, 1]
-    dock.pairs.level.value = 1
+    assert list(dock.pairs.options.level.choices) == [0, 1]
+    dock.pairs.options.level.value = 1
     viewer.layers.selection = {image, coarse}
     dock.pairs.add_button.click()
-    assert dock.pairs.table.contents.cells.rows == (("slide", "coarse", "32 × 32, level 1"),)
-    dock.pairs.level.value = 0
+    assert dock.pairs.table.contents.cells.rows == (("slide", "coarse", "", "32 × 32, level 1", ""),)
+    dock.pairs.options.level.value = 0
     viewer.layers.selection = {image, fine}
     dock.pairs.add_button.click()
-    assert dock.pairs.table.contents.cells.rows[1] == ("slide", "fine", "64 × 64")
-    assert [value for _, value in dock.pairs.choices(1, 2)] == [0, 1]
+    assert dock.pairs.table.contents.cells.rows[1] == ("slide", "fine", "", "64 × 64", "")
+    assert [value for _, value in dock.pairs.choices(1, 3)] == [0, 1]
+
+
+def _typed(qtbot, table, row, column, text):
+    cell, delegate = table.model().index(row, column), table.itemDelegate()
+    line = delegate.createEditor(table.viewport(), QStyleOptionViewItem(), cell)
+    qtbot.addWidget(line)
+    line.setText(text)
+    delegate.setModelData(line, table.model(), cell)
+
+
+def test_a_group_is_typed_into_the_table_or_read_from_one(qtbot, ready, tmp_path):
+    _typed(qtbot, ready.pairs.table, 0, 2, " mouse 1 ")
+    assert ready.session.pairs[0].group == "mouse 1"
+    assert ready.pairs.table.contents.cells.rows[0][2] == "mouse 1"
+    (tmp_path / "groups.csv").write_text("image,group\ncells,mouse 2\nothers,mouse 3\n")
+    ready.pairs.read_groups(tmp_path / "groups.csv")
+    qtbot.waitUntil(lambda: not ready.is_busy, timeout=SECONDS)
+    assert ready.session.pairs[0].group == "mouse 2"
+    assert "others" in ready.message.text()
+
+
+def test_what_masks_mean_goes_into_the_settings(dock, viewer, qtbot):
+    options = dock.pairs.options
+    assert dock.configuration().data.ignore_label is None
+    options.unpainted.value = "ignored"
+    assert dock.configuration().data.ignore_label == 0
+    assert not options.ignored.visible
+    options.unpainted.value = "ignored by value"
+    options.ignored.value = 7
+    options.more.block_margin.value = 5
+    reopened = _open(qtbot, viewer)
+    found = reopened.configuration().data
+    assert (found.ignore_label, found.block_margin) == (7, 5)
+    options.show_values(DataConfig(ignore_label=-1))
+    assert options.values()["ignore_label"] == -1
+
+
+def test_the_data_check_shows_findings_split_and_pictures(qtbot, ready, viewer):
+    assert not ready.check.sheet_button.isEnabled()
+    blank = np.zeros((48, 48), np.uint8)
+    viewer.layers.selection = {
+        viewer.add_image(blank + 3.0, name="<b>blank</b>"),
+        viewer.add_labels(blank, name="none"),
+    }
+    ready.pairs.add_button.click()
+    ready.check.check_button.click()
+    qtbot.waitUntil(lambda: not ready.is_busy, timeout=SECONDS)
+    assert "no foreground" in ready.pairs.table.contents.cells.tips[1, 4]
+    assert 'layer "none" (row 2)' in ready.message.text()
+    assert "&lt;b&gt;" not in ready.message.text()
+    split = ready.check.split.contents.cells
+    assert sum(int(row[0].split(":")[0]) for row in split.rows) == 3
+    ready.check.sheet_button.click()
+    [sheet] = ready.findChildren(ContactSheet)
+    assert sheet.pictures.count() == 3
+    assert len(sheet.table.contents.cells.rows) == 3
+    sheet.close()
+    ready.pairs.remove_button.click()
+    assert not ready.check.sheet_button.isEnabled()
+    assert not ready.check.split.isVisibleTo(ready)
+
+
+def test_the_data_check_names_what_has_to_be_mended(qtbot, ready, viewer, monkeypatch):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+    viewer.layers["cells"].data[0, 0, 0] = np.inf
+    ready.check.check_button.click()
+    qtbot.waitUntil(lambda: not ready.is_busy, timeout=SECONDS)
+    assert 'layer "cells" plane 000 (row 1)' in ready.message.text()
+    assert "inf" in ready.pairs.table.contents.cells.rows[0][4].lower()
 
 
 def test_layers_that_do_not_pair_are_refused(dock, viewer, monkeypatch):
@@ -200,7 +272,7 @@ def test_folders_are_paired_or_refused_with_the_files(qtbot, dock, tmp_path, mon
     tifffile.imwrite(masks / "10_mask.tif", np.ones((32, 32), np.uint8))
     dock.pairs.add_folders(images, masks)
     qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
-    assert dock.pairs.table.contents.cells.rows[0][2] == "2 images"
+    assert dock.pairs.table.contents.cells.rows[0][3] == "2 images"
     dock.pairs.remove_button.click()
     assert not dock.session.pairs
 

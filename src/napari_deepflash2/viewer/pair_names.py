@@ -68,6 +68,13 @@ def match_names(images: Sequence[str], masks: Sequence[str]) -> NameMatch:
     )
 
 
+def own_words(image: str, mask: str) -> str:
+    """Tell what a mask's name says beyond that of its image; all of it where nothing is left."""
+    stem, words = _words(image), _words(mask)
+    rest = _spelled(mask)[len(stem) :] if words[: len(stem)] == stem else []
+    return " ".join(rest) or _without_number(mask)
+
+
 def _stems(name: str) -> tuple[Words, Words]:
     """All words of a name, and those that are left without the words for kinds of layers."""
     words = _words(name)
@@ -76,8 +83,11 @@ def _stems(name: str) -> tuple[Words, Words]:
 
 
 def _words(name: str) -> Words:
-    plain = unicodedata.normalize("NFC", _without_number(name)).casefold()
-    return tuple(re.findall(r"[^\W_]+", plain))
+    return tuple(word.casefold() for word in _spelled(name))
+
+
+def _spelled(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", _without_number(name)))
 
 
 def _without_number(name: str) -> str:

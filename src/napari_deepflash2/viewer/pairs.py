@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from napari.components import ViewerModel
@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 
 from ..errors import InputError, Problem, raise_if_any
 from .grids import grid_of, levels_of, require_same_grid
-from .pair_names import NameMatch, match_names
+from .pair_names import NameMatch, match_names, own_words
 from .placing import is_annotation, role_of
 from .reading import Snapshot, snapshot_image, snapshot_labels
 
@@ -44,37 +44,52 @@ AS_IT_IS = Taking()
 
 @dataclass(frozen=True, eq=False)
 class LayerPair:
-    """An Image layer and the Labels layer that is its mask.
+    """An Image layer and the Labels layer that is its mask, or those of several experts.
 
     Attributes
     ----------
-    image, labels : napari layer
-        On one grid.
+    image : napari.layers.Image
+    masks : tuple of napari.layers.Labels
+        One mask, or one of each expert, all on the grid of the image.
     how : Taking
         Axes and level; whether the planes are one specimen is decided.
+    group : str
+        What the image belongs to, such as an animal; empty where it stands for itself.
     """
 
     image: Image
-    labels: Labels
+    masks: tuple[Labels, ...]
     how: Taking
+    group: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LayerPair) and (self.image, self.labels) == (other.image, other.labels)
+        return isinstance(other, LayerPair) and (self.image, self.masks) == (other.image, other.masks)
 
     def __hash__(self) -> int:
-        return hash((self.image, self.labels))
+        return hash((self.image, self.masks))
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether there is a mask of each of several experts."""
+        return len(self.masks) > 1
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All its layers."""
+        return (self.image, *self.masks)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the mask at its level."""
-        return grid_of(self.labels, level=_level_of_mask(self.labels, self.how.level)).shape
+        return grid_of(self.masks[0], level=_level_of_mask(self.masks[0], self.how.level)).shape
 
     def taken(self) -> TakenPair:
-        """Copy what both layers hold now."""
+        """Copy what all layers hold now."""
         return TakenPair(
             snapshot_image(self.image, self.how.channel_axis, self.how.level),
-            snapshot_labels(self.labels, _level_of_mask(self.labels, self.how.level)),
+            tuple(snapshot_labels(mask, _level_of_mask(mask, self.how.level)) for mask in self.masks),
             bool(self.how.one_specimen),
+            self.group,
         )
 
 
@@ -88,11 +103,17 @@ class FolderPair:
         The folders.
     count : int
         Pairs found in them.
+    group : str
+        What all of them belong to; empty where each stands for itself, or `groups` tells.
+    groups : tuple of (str, str)
+        Image and group of each, where a file told.
     """
 
     images: Path
     masks: Path
     count: int
+    group: str = field(default="", compare=False)
+    groups: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 Pair = LayerPair | FolderPair
@@ -103,8 +124,9 @@ class TakenPair:
     """What the layers of a pair held when training was started."""
 
     image: Snapshot
-    labels: Snapshot
+    masks: tuple[Snapshot, ...]
     one_specimen: bool
+    group: str
 
 
 def pair_selected(viewer: ViewerModel, how: Taking = AS_IT_IS) -> list[LayerPair]:
@@ -167,14 +189,46 @@ def pair_by_name(viewer: ViewerModel, how: Taking = AS_IT_IS) -> tuple[list[Laye
     return _made(found, images, labels, how), left
 
 
-def make_pair(image: Image, labels: Labels, how: Taking = AS_IT_IS) -> LayerPair:
-    """Pair two layers; an `InputError` names both where they do not lie on one grid."""
+def pair_with_experts(image: Image, masks: Sequence[Labels], how: Taking = AS_IT_IS) -> LayerPair:
+    """Take the masks of several experts of one image; those that lie on another grid are left out.
+
+    Raises
+    ------
+    InputError
+        Where fewer than two are left, or two would be the same expert.
+    """
+    fitting = [mask for mask in masks if _fits(image, mask, how)]
+    if len(fitting) < 2:
+        raise InputError.one(
+            f'Image layer "{image.name}"',
+            f"{len(fitting)} of {len(masks)} ticked experts' layers lie on its grid",
+            "Tick the Labels layers of at least two experts in Compare annotations, or open their folder.",
+            "too-few-experts",
+        )
+    names = expert_names(image.name, [mask.name for mask in fitting])
+    same = [mask.name for mask, name in zip(fitting, names, strict=True) if names.count(name) > 1]
+    if same:
+        shown = ", ".join(f'"{name}"' for name in same)
+        raise InputError.one(
+            f"layers {shown}", "have names of one expert", "Name each after its expert.", "same-expert"
+        )
+    return make_pair(image, fitting, how)
+
+
+def expert_names(image: str, masks: Sequence[str]) -> list[str]:
+    """Name experts by what the names of their layers say beyond that of the image."""
+    return [own_words(image, mask) for mask in masks]
+
+
+def make_pair(image: Image, masks: Labels | Sequence[Labels], how: Taking = AS_IT_IS) -> LayerPair:
+    """Pair layers; an `InputError` names those that do not lie on one grid."""
+    drawn = (masks,) if isinstance(masks, Labels) else tuple(masks)
     # Other layers of a set may have fewer levels: the level asked for is that of those that have it.
     level = how.level if levels_of(image) > 1 else 0
     of_image = grid_of(image, how.channel_axis, level)
-    require_same_grid([of_image, grid_of(labels, level=_level_of_mask(labels, level))])
-    one_specimen = is_one_specimen(labels) if how.one_specimen is None else how.one_specimen
-    return LayerPair(image, labels, replace(how, one_specimen=one_specimen, level=level))
+    require_same_grid([of_image, *(grid_of(mask, level=_level_of_mask(mask, level)) for mask in drawn)])
+    one_specimen = is_one_specimen(drawn[0]) if how.one_specimen is None else how.one_specimen
+    return LayerPair(image, drawn, replace(how, one_specimen=one_specimen, level=level))
 
 
 def pair_folders(images: Path, masks: Path) -> FolderPair:
@@ -187,6 +241,14 @@ def pair_folders(images: Path, masks: Path) -> FolderPair:
 def is_one_specimen(layer: Layer) -> bool:
     """Whether the axes of a stack say that its planes belong together."""
     return any(label.lower() in ONE_SPECIMEN_AXES for label in layer.axis_labels[:-2])
+
+
+def _fits(image: Image, mask: Labels, how: Taking) -> bool:
+    try:
+        make_pair(image, mask, how)
+    except InputError:
+        return False
+    return True
 
 
 def _level_of_mask(labels: Labels, level: int) -> int:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..progress import ProgressCallback
 from .run_state import RunState, advance
-from .training_data import TakenData, write_training_data
+from .training_data import DataOnDisk, Taken, data_on_disk
 
 JOB, SETTINGS, LOG = "job.json", "config.toml", "training.log"
 LOG_TAIL = 1500
@@ -80,14 +80,15 @@ class TrainingRun:
         return text[-LOG_TAIL:] or "the training process was ended from outside, without a word of its own"
 
 
-def start(data: TakenData, folder: Path, config: Configuration, progress: ProgressCallback) -> TrainingRun:
+def start(
+    taken: Sequence[Taken], folder: Path, config: Configuration, progress: ProgressCallback
+) -> TrainingRun:
     """Write the data and start to train; a job for a worker.
 
     Parameters
     ----------
-    data : TakenData
-        Layers are written to the folder ``input`` of the run. A single pair of folders is trained on
-        where it is; several, or folders beside layers, are copied together.
+    taken : sequence of TakenPair and FolderPair
+        What is not on disk yet is written to the folder ``input`` of the run; see `data_on_disk`.
     folder : path
         The ensemble's folder, new or empty.
     config : Configuration
@@ -103,9 +104,9 @@ def start(data: TakenData, folder: Path, config: Configuration, progress: Progre
     refuse_used(folder)
     try:
         with _new_input(folder):
-            images, masks = _data_on_disk(data, folder / INPUT, progress)
+            data = data_on_disk(taken, folder / INPUT, progress)
             config.save(folder / INPUT / SETTINGS)
-            write_text(folder / INPUT / JOB, json.dumps({"images": str(images), "masks": str(masks)}))
+            write_text(folder / INPUT / JOB, json.dumps(data.paths()))
     except OSError as error:
         if isinstance(error, FileExistsError) and (folder / INPUT).is_dir():
             raise _in_use(folder) from error
@@ -201,17 +202,11 @@ def _new_input(folder: Path) -> Iterator[None]:
             shutil.rmtree(folder / INPUT, ignore_errors=True)
 
 
-def _data_on_disk(data: TakenData, folder: Path, progress: ProgressCallback) -> tuple[Path, Path]:
-    if not data.layers and len(data.folders) == 1:
-        return data.folders[0].images, data.folders[0].masks
-    return write_training_data(data, folder, progress)
-
-
 def _launch(folder: Path, options: list[str]) -> TrainingRun:
-    job = json.loads((folder / INPUT / JOB).read_text(encoding="utf-8"))
+    data = DataOnDisk.of(json.loads((folder / INPUT / JOB).read_text(encoding="utf-8")))
     command = [
         *(python_executable(), "-m", "napari_deepflash2", "train"),
-        *("--images", job["images"], "--masks", job["masks"]),
+        *data.options(),
         *("--out", str(folder), "--config", str(folder / INPUT / SETTINGS), *options),
     ]
     with (folder / INPUT / LOG).open("wb") as log:

@@ -26,6 +26,8 @@ from ..config import Section
 MOST = 1_000_000
 DECIMALS = 9
 LONGEST_LABEL, NARROWEST = 15, 70
+# What it means to give no number, where that is not "automatic".
+UNSET = {"early_stopping": "off", "target_pixel_size": "as it is"}
 
 
 class SectionForm(Container):
@@ -128,7 +130,7 @@ def _whole_number(field: FieldInfo, common: dict[str, str]) -> SpinBox:
     step = int(bounds.get("multiple_of", 1))
     box = SpinBox(min=least, max=int(bounds.get("le", bounds.get("lt", MOST + 1) - 1)), step=step, **common)
     if optional:
-        box.native.setSpecialValueText("automatic")
+        box.native.setSpecialValueText(UNSET.get(common["name"], "automatic"))
     return box
 
 

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QAbstractItemView, QComboBox, QStyledItemDelegate, QS
 
 from .tables import CellsModel, Table
 
-# What a cell may be changed to, by its row and column, as texts and what they stand for.
-Choices = Callable[[int, int], Sequence[tuple[str, Any]]]
+# What a cell may be changed to, by its row and column, as texts and what they stand for; None for any text.
+Choices = Callable[[int, int], Sequence[tuple[str, Any]] | None]
 
 
 class EditableModel(CellsModel):
@@ -22,6 +22,10 @@ class EditableModel(CellsModel):
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Qt asks what can be done with a cell."""
         return super().flags(index) | Qt.ItemFlag.ItemIsEditable
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Qt asks for a cell, also to begin a change with."""
+        return super().data(index, Qt.ItemDataRole.DisplayRole if role == Qt.ItemDataRole.EditRole else role)
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Qt hands over what was chosen."""
@@ -37,7 +41,7 @@ class PairsTable(Table):
     columns : sequence of str
         Headers.
     choices : callable
-        Called with row and column when a cell is double-clicked; nothing to choose leaves it as it is.
+        Called with row and column when a cell is double-clicked; no choice leaves it as it is.
     """
 
     def __init__(self, columns: Sequence[str], choices: Choices) -> None:
@@ -56,6 +60,8 @@ class _ChoiceDelegate(QStyledItemDelegate):
         self, parent: QWidget | None, option: QStyleOptionViewItem, index: QModelIndex
     ) -> QWidget | None:
         choices = self._choices(index.row(), index.column())
+        if choices is None:
+            return super().createEditor(parent, option, index)
         if not choices:
             return None
         box = QComboBox(parent)
@@ -69,9 +75,13 @@ class _ChoiceDelegate(QStyledItemDelegate):
         if isinstance(editor, QComboBox):
             editor.setCurrentIndex(editor.findText(index.data()))
             editor.showPopup()
+        else:
+            super().setEditorData(editor, index)
 
     def setModelData(
         self, editor: QWidget | None, model: QAbstractItemModel | None, index: QModelIndex
     ) -> None:
         if isinstance(editor, QComboBox) and model is not None:
             model.setData(index, editor.currentData())
+        else:
+            super().setModelData(editor, model, index)

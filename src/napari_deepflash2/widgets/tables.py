@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
@@ -30,12 +31,15 @@ class Cells:
         Texts.
     shades : tuple of tuple of (float or None)
         Values in [0, 1] that colour the cells as a heat map; none leave the table plain.
+    tips : dict of (int, int) to str
+        More about the cell in a row and column, shown where the mouse rests on it.
     """
 
     columns: tuple[str, ...] = ()
     index: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     shades: tuple[tuple[float | None, ...], ...] = ()
+    tips: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Cells:
@@ -122,6 +126,9 @@ class CellsModel(QAbstractTableModel):
             return self.cells.rows[index.row()][index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignCenter
+        if role == Qt.ItemDataRole.ToolTipRole:
+            # Qt takes a tooltip for HTML where it looks like it, and names may.
+            return html.escape(self.cells.tips.get((index.row(), index.column()), "")) or None
         if self.cells.shades and role in HEAT_ROLES:
             shade = self.cells.shades[index.row()][index.column()]
             return None if shade is None else QBrush(HEAT_ROLES[role](shade))

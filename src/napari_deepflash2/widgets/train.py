@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari.components import ViewerModel
 from superqt import QCollapsible
 
 from ..config import AugmentationConfig, Configuration, TrainingConfig
 from ..ensemble.networks import NETWORKS
-from ..viewer.training_data import TakenData, take_pairs
+from ..viewer.training_data import Taken, take_pairs
+from .data_check import DataCheckPart
 from .dock import Dock, make_group, text_label
 from .forms import SectionForm, keep_tame
 from .pairs import PairsPart
@@ -30,21 +33,23 @@ class TrainEnsemble(Dock):
         training = self.session.configuration.training
         networks = {"architecture": list(NETWORKS)}
         self.pairs = PairsPart(self)
+        self.check = DataCheckPart(self, self.pairs, self._collected)
         self.basic = SectionForm(TrainingConfig, BASIC, training, networks)
         rest = [name for name in TrainingConfig.model_fields if name not in BASIC]
         self.more = SectionForm(TrainingConfig, rest, training)
         self.augmentation = SectionForm(AugmentationConfig, None, training.augmentation)
         self.training = RunPart(self, self._collected, self._why_no_data)
         for widget in (
-            make_group("Images and masks", [self.pairs]),
+            make_group("Images and masks", [self.pairs, self.check]),
             make_group("Settings", [self.basic.native]),
             self._folded(),
             self.training,
         ):
             self.page.addWidget(widget)
         keep_tame(self)
-        self.hear(self.session.pairs_changed, self.layers_changed)
-        self.remember_changes([self.basic, self.more, self.augmentation], self.configuration)
+        self.hear(self.session.pairs_changed, self._pairs_changed)
+        forms = [self.basic, self.more, self.augmentation, *self.pairs.options.forms]
+        self.remember_changes(forms, self.configuration)
         self.layers_changed()
         self.training.find_run()
 
@@ -56,14 +61,20 @@ class TrainEnsemble(Dock):
     def update_buttons(self) -> None:
         """Say what can be done now."""
         self.pairs.update_buttons()
+        self.check.update_buttons()
         self.training.update_buttons()
 
     def configuration(self) -> Configuration:
         """Take over what the forms hold."""
+        self.session.configure("data", self.pairs.options.values())
         values = self.basic.values() | self.more.values()
         return self.session.configure("training", values | {"augmentation": self.augmentation.values()})
 
-    def _collected(self) -> tuple[TakenData, Configuration]:
+    def _pairs_changed(self) -> None:
+        self.check.forget()
+        self.layers_changed()
+
+    def _collected(self) -> tuple[Sequence[Taken], Configuration]:
         return take_pairs(self.session.pairs), self.configuration()
 
     def _why_no_data(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..config import Configuration
 from ..errors import InputError
 from ..viewer.recent import last_run
 from ..viewer.training import TrainingRun, can_resume, refuse_used, resume, start
-from ..viewer.training_data import TakenData
+from ..viewer.training_data import Taken
 from .dock import Dock, make_button, make_group, make_row, set_ready
 from .folders import folder_edit
 from .opening import open_dock
@@ -25,7 +25,7 @@ from .workers import Job
 
 MILLISECONDS_BETWEEN_LOOKS = 400
 
-Collect = Callable[[], tuple[TakenData, Configuration]]
+Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 
 
 class RunPart(QWidget):

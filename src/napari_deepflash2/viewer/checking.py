@@ -1,0 +1,99 @@
+"""The data check of what the training dock holds, before anything is trained."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Configuration
+from ..errors import InputError, Problem
+from ..progress import Progress, ProgressCallback
+from .file_words import FileWords
+from .thumbnails import Thumbnail, thumbnails_of
+from .training_data import DataOnDisk, Taken, data_on_disk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..data import DataCheck
+
+MOST_PICTURES = 200
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """What the data check found.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        What has to be mended before anything can be trained.
+    notes : tuple of Problem
+        What is worth a look.
+    findings : tuple of tuple of str
+        Of each pair.
+    split : tuple of tuple of str
+        The images that are held out, of each fold; empty where nothing can be trained.
+    table : DataFrame or None
+        One row an image, as the data check gives it.
+    pictures : tuple of Thumbnail
+        One an image.
+    """
+
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    findings: tuple[tuple[str, ...], ...]
+    split: tuple[tuple[str, ...], ...] = ()
+    table: pd.DataFrame | None = None
+    pictures: tuple[Thumbnail, ...] = ()
+
+
+def check_pairs(taken: Sequence[Taken], config: Configuration, progress: ProgressCallback) -> CheckedData:
+    """Check what the pairs hold just as training would read it; a job for a worker.
+
+    Raises
+    ------
+    InputError
+        Where there is no room to write the layers for the check.
+    """
+    with tempfile.TemporaryDirectory(prefix="napari-deepflash2-") as folder:
+        try:
+            data = data_on_disk(taken, Path(folder), progress)
+        except OSError as error:
+            raise InputError.one(
+                folder,
+                f"the layers cannot be written there for the check ({error.strerror})",
+                "Make room on that disk, or set TMPDIR to a folder on another one before napari starts.",
+                "no-room-to-check",
+            ) from error
+        progress(Progress("checking", 0, 1))
+        return _checked(data, taken, config, Path(folder))
+
+
+def _checked(data: DataOnDisk, taken: Sequence[Taken], config: Configuration, folder: Path) -> CheckedData:
+    from ..data import check_data
+
+    assert data.masks is not None
+    words = FileWords(taken, folder)
+    try:
+        found = check_data(data.images, data.masks, config.data, config.training, data.groups)
+    except InputError as error:
+        return CheckedData(words.told(error.problems), (), words.by_row(error.problems))
+    return CheckedData(
+        problems=(),
+        notes=words.told(found.notes),
+        findings=words.by_row(found.notes),
+        split=_split(found),
+        table=found.table,
+        pictures=tuple(thumbnails_of(found.pairs[:MOST_PICTURES])),
+    )
+
+
+def _split(found: DataCheck) -> tuple[tuple[str, ...], ...]:
+    folds = found.split["fold"]
+    return tuple(
+        tuple(found.split.loc[folds == fold, "image"]) for fold in sorted(set(folds.dropna().astype(int)))
+    )
