@@ -139,6 +139,7 @@ def check(images: Images, masks: Masks, groups: Groups = None, config: ConfigFil
     report = check_data(images, masks, settings.data, settings.training, groups)
     tell_notes(report.notes)
     show(report.table, f"{len(report.pairs)} pairs")
+    show(report.classes, "Classes", index=False)
     show(report.split, "Fold in which each image is held out", index=False)
 
 

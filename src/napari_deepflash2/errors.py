@@ -20,12 +20,15 @@ class Problem:
         What to do about it.
     code : str
         Short stable name of the kind of problem, such as ``"unpaired-image"``.
+    names : tuple of str
+        What is concerned, by path or ID, where `where` is a whole set.
     """
 
     where: str
     found: str
     remedy: str
     code: str
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line, whatever characters the file name holds."""

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from napari_deepflash2.config import DataConfig
-from napari_deepflash2.data import check_data, load_training_data
+from napari_deepflash2.data import check_data, load_training_data, read_image
 from napari_deepflash2.errors import InputError
 
 COLUMNS = [
@@ -26,7 +26,7 @@ COLUMNS = [
     "min",
     "max",
 ]
-COLUMNS += ["classes", "foreground_share", "ignored_share", "objects", "findings"]
+COLUMNS += ["classes", "foreground_share", "ignored_share", "objects", "findings", "what_to_do"]
 
 
 def image(seed=0, shape=(32, 48), dtype="u1"):
@@ -312,3 +312,85 @@ def test_real_stacks_load_slice_by_slice(shared_data, tmp_path):
     assert [plane.group for plane in data.planes] == ["ovule"] * 32 + ["stardist3d"] * 31
     assert data.planes[0].image.shape == (128, 128, 1)
     assert data.classes == (0, 1)
+
+
+def test_a_row_has_what_was_found_about_its_files_and_what_to_do(three):
+    three.add("copy", image(0), mask(4))
+    three.add("empty", image(5), mask() * 0)
+    rows = three.check().table.set_index("id")
+    assert "2 images are identical" in rows.findings["0"]
+    assert "2 images are identical" in rows.findings["copy"]
+    assert rows.what_to_do["copy"].startswith("Keep one of them")
+    assert "no foreground" in rows.findings["empty"]
+    assert rows.findings["1"] == rows.what_to_do["1"] == ""
+
+
+def test_the_table_of_classes_says_what_is_there_and_how_much(folders):
+    labels = mask(value=1)
+    labels[20:24, 4:10] = 2
+    for number in range(3):
+        folders.add(f"{number}", image(number), labels if number else mask(value=1))
+    classes = folders.check(mask_kind="classes").classes.set_index("class")
+    assert classes["images"].tolist() == [3, 3, 2]
+    assert classes["objects"].isna().tolist() == [True, False, False]
+    assert classes["objects"].tolist()[1:] == [9, 2]
+    assert classes["share"].sum() == pytest.approx(1)
+    assert classes["share"][2] == pytest.approx(2 * 24 / (3 * 32 * 48))
+
+
+def test_c15_one_mask_for_many_images_is_a_finding_of_each(folders):
+    for number in range(6):
+        folders.add(f"{number}", image(number), mask(4 if number == 5 else 0))
+    checked = folders.check()
+    (note,) = [note for note in checked.notes if note.code == "identical-masks"]
+    assert note.found.startswith("5 of 6 masks are identical")
+    assert checked.table.findings.str.contains("identical").tolist() == [True] * 5 + [False]
+
+
+def test_c13_a_class_that_one_group_alone_has_is_a_finding(folders):
+    labels = mask(value=1)
+    labels[20:24, 4:10] = 2
+    for number in range(4):
+        folders.add(f"{number}", image(number), labels if number < 2 else mask(number, value=1))
+    config = DataConfig(mask_kind="classes")
+    checked = check_data(folders.images, folders.masks, config, groups=["a", "a", "b", "b"])
+    (note,) = [note for note in checked.notes if note.code == "rare-class"]
+    assert "class number 2 (background is 0) is in one group alone (a)" in note.found
+    assert checked.table.findings.str.contains("one group alone").tolist() == [True, True, False, False]
+    apart = check_data(folders.images, folders.masks, config)
+    assert "rare-class" not in codes(apart.notes)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_b4_rows_that_are_empty_to_the_end_are_a_finding(three, channels):
+    shape = (32, 48) if channels == 1 else (32, 48, 3)
+    whole = image(5, shape).astype(np.uint8) + 1
+    torn = whole.copy()
+    torn[25:] = 0
+    border = torn.copy()
+    border[:2] = 0
+    found = {}
+    for name, pixels in (("whole", whole), ("torn", torn), ("border", border)):
+        path = three.images / f"{name}.tif"
+        tifffile.imwrite(path, pixels, photometric="rgb" if channels == 3 else "minisblack")
+        found[name] = codes(read_image(path).notes)
+    assert found == {"whole": [], "torn": ["empty-end"], "border": []}
+
+
+@pytest.mark.parametrize("pixels", [image(1, (128, 128)), np.add.outer(np.arange(128), np.arange(128))])
+def test_b4_the_grey_end_of_a_torn_jpeg_is_a_finding(tmp_path, pixels):
+    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "a.jpg", quality=90)
+    assert codes(read_image(tmp_path / "a.jpg").notes) == []
+    content = (tmp_path / "a.jpg").read_bytes()
+    whole = len(content) * 2 // 3
+    (tmp_path / "a.jpg").write_bytes(content[:whole] + bytes(len(content) - whole - 2) + content[-2:])
+    assert codes(read_image(tmp_path / "a.jpg").notes) == ["empty-end"]
+
+
+def test_b4_planes_that_are_empty_to_the_end_are_a_finding(three):
+    stack = image(5, (6, 32, 48)) + 1
+    stack[3, 10:] = 0
+    stack[4:] = 0
+    tifffile.imwrite(three.images / "s.tif", stack.astype(np.uint8), metadata={"axes": "ZYX"})
+    (note,) = read_image(three.images / "s.tif").notes
+    assert "last 86 rows" in note.found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ..config import DataConfig, TrainingConfig
 from ..errors import InputError, Problem, raise_if_any
+from .check_tables import class_table, pair_table
+from .contrast import contrast, notes_of_contrast
 from .folders import image_id
 from .groups import Groups
-from .ignored import judged
 from .masks import MaskSet, interpret_masks
 from .pair_resampling import resampled_pairs
 from .pairing import find_pairs
-from .pixel_size import in_words, notes_of_sizes
+from .pixel_size import notes_of_sizes
 from .planes import Plane
 from .preparing import prepared, split_table
 from .reading import ImageFile, Pages, read_image, read_labels
@@ -41,17 +42,30 @@ class DataCheck:
         Image and mask, sorted by ID.
     table : DataFrame
         One row for each pair: id, image, mask, slices, height, width, channels, pixel_size (as the file
-        says it, with its unit; empty where it does not), dtype, min, max, classes
-        (original values), foreground_share (of the pixels that were judged, 0 to 1), ignored_share,
-        objects (instances, or connected regions of one class), findings.
+        says it, with its unit; empty where it does not), dtype, min, max, classes (original values),
+        foreground_share (of the pixels that were judged, 0 to 1), ignored_share, objects (instances, or
+        connected regions of one class), findings, what_to_do.
+    classes : DataFrame
+        One row for each class: class (original value), share (of the pixels that were judged), images
+        (masks that hold it), objects (empty for the background).
+    split : DataFrame
+        One row for each image that is trained on (planes of stacks, blocks of a single image): image,
+        group, fold (the one it is held out in, from 1; empty where it never is).
     notes : tuple of Problem
         What is worth a look; nothing of it stops training.
+    images : tuple of ndarray, each (..., Y, X, C)
+        Intensities of each pair as they are trained on.
+    labels : tuple of ndarray of uint8, each (..., Y, X)
+        Class labels of each pair, `IGNORE` where a pixel was not judged.
     """
 
     pairs: tuple[tuple[Path, Path], ...]
     table: pd.DataFrame
+    classes: pd.DataFrame
     split: pd.DataFrame
     notes: tuple[Problem, ...]
+    images: tuple[NDArray[Any], ...] = field(repr=False)
+    labels: tuple[NDArray[np.uint8], ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,12 @@ class _Examined:
     masks: MaskSet
     notes: list[Problem]
 
+    @property
+    def images(self) -> list[NDArray[Any]]:
+        """Of the pairs as they are trained on, (..., Y, X, C)."""
+        channels = channels_of_set(self.pairs)
+        return [in_channels(pair.image, channels) for pair in self.used]
+
 
 def check_data(
     images_dir: Path | str,
@@ -109,12 +129,18 @@ def check_data(
         Where anything cannot be trained on; lists every problem of every file.
     """
     examined = _examine(images_dir, masks_dir, config)
-    planes, notes = prepared(
-        planes_of(examined.used, examined.masks.labels), len(examined.masks.classes), config, groups
+    found = planes_of(examined.used, examined.masks.labels)
+    planes, of_planes = prepared(found, len(examined.masks.classes), config, groups)
+    notes = [*examined.notes, *of_planes]
+    return DataCheck(
+        tuple((pair.image_path, pair.mask_path) for pair in examined.pairs),
+        pair_table(examined.pairs, examined.used, examined.masks, notes),
+        class_table(examined.used, examined.masks),
+        split_table(planes, training or TrainingConfig()),
+        gathered(notes),
+        tuple(examined.images),
+        tuple(examined.masks.labels),
     )
-    paths = tuple((pair.image_path, pair.mask_path) for pair in examined.pairs)
-    split = split_table(planes, training or TrainingConfig())
-    return DataCheck(paths, _table(examined), split, gathered([*examined.notes, *notes]))
 
 
 def load_training_data(
@@ -159,7 +185,15 @@ def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) 
     raise_if_any([*problems, *of_sizes, *problems_of_set(pairs)])
     of_files = [note for pair in pairs for note in (*pair.image.notes, *pair.mask.notes)]
     of_set = [*notes_of_images(pairs), *_size_notes(pairs, used, config)]
-    return _Examined(pairs, used, masks, [*pairing.notes, *of_files, *of_set, *masks.notes])
+    examined = _Examined(pairs, used, masks, [*pairing.notes, *of_files, *of_set, *masks.notes])
+    return replace(examined, notes=[*examined.notes, *_contrast_notes(examined)])
+
+
+def _contrast_notes(examined: _Examined) -> list[Problem]:
+    inverted = {note.where for note in examined.notes if note.code == "inverted-mask"}
+    found = [contrast(*one) for one in zip(examined.images, examined.masks.labels, strict=True)]
+    notes = notes_of_contrast(found, [str(pair.mask_path) for pair in examined.pairs])
+    return [note for note in notes if note.where not in inverted]
 
 
 def read_pairs(
@@ -204,47 +238,3 @@ def _size_notes(pairs: Sequence[ReadPair], used: Sequence[ReadPair], config: Dat
         for pair, one in zip(pairs, used, strict=True)
         if one.image.data is not pair.image.data
     ]
-
-
-def _table(examined: _Examined) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = [
-        _row(pair, used, labels, examined)
-        for pair, used, labels in zip(examined.pairs, examined.used, examined.masks.labels, strict=True)
-    ]
-    return pd.DataFrame(rows)
-
-
-def _row(pair: ReadPair, used: ReadPair, labels: NDArray[np.uint8], examined: _Examined) -> dict[str, Any]:
-    height, width = pair.mask.data.shape[-2:]
-    own = {str(pair.image_path), str(pair.mask_path)}
-    known = judged(labels)
-    values = [examined.masks.classes[label] for label in np.unique(labels[known])]
-    return {
-        "id": pair.id,
-        "image": pair.image_path.name,
-        "mask": pair.mask_path.name,
-        "slices": int(np.prod(labels.shape[:-2], dtype=int)),
-        "height": height,
-        "width": width,
-        "channels": pair.channels,
-        "pixel_size": in_words(pair.image.pixel_size),
-        "dtype": str(pair.image.data.dtype),
-        "min": pair.image.data.min().item(),
-        "max": pair.image.data.max().item(),
-        "classes": ", ".join(map(str, values)),
-        "foreground_share": float(np.mean(labels[known] != 0)) if known.any() else None,
-        "ignored_share": float(np.mean(~known)),
-        "objects": _objects(used.mask.data, labels, examined.masks.kind),
-        "findings": "; ".join(note.found for note in examined.notes if note.where in own),
-    }
-
-
-def _objects(mask: NDArray[Any], labels: NDArray[np.uint8], kind: str) -> int:
-    if kind == "instances":
-        return len(np.unique(mask[(mask != 0) & judged(labels)]))
-    from skimage.measure import label
-
-    classes = np.where(judged(labels), labels, 0)
-    return int(label(classes, background=0, connectivity=labels.ndim).max())

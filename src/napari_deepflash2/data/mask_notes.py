@@ -74,7 +74,8 @@ def _empty(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterato
     ]
     if empty:
         found = f"{len(empty)} of {len(labels)} masks have no foreground: {listed(empty)}"
-        yield Problem("masks", found, "Nothing to do if these images show no object.", "empty-masks")
+        remedy = "Nothing to do if these images show no object."
+        yield Problem("masks", found, remedy, "empty-masks", tuple(empty))
 
 
 def _identical(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterator[Problem]:
@@ -87,7 +88,8 @@ def _identical(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Ite
         count = sum(map(len, groups))
         shown = "; ".join(listed(equal) for equal in groups[:5]) + "; ..." * (len(groups) > 5)
         found = f"{count} of {len(labels)} masks are identical to another one: {shown}"
-        yield Problem("masks", found, "Check that no mask was copied by mistake.", "identical-masks")
+        names = tuple(name for equal in groups for name in equal)
+        yield Problem("masks", found, "Check that no mask was copied by mistake.", "identical-masks", names)
 
 
 def _inverted(labels: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> Iterator[Problem]:
@@ -123,4 +125,5 @@ def _rare_classes(
         if len(having) < 2:
             where = f"in {having[0]} alone" if having else "in no mask"
             found = f"class {value} is {where}: it cannot be both learned and validated"
-            yield Problem("masks", found, "Annotate it in more images, or leave it out.", "rare-class")
+            remedy = "Annotate it in more images, or leave it out."
+            yield Problem("masks", found, remedy, "rare-class", tuple(having))

@@ -95,5 +95,6 @@ def judged_planes(planes: Iterable[Plane]) -> tuple[list[Plane], list[Problem]]:
             f"{len(left)} of {len(planes)} images are ignored everywhere and left out: {listed(left)}",
             "Paint in their masks where something is to be learned from them.",
             "ignored-everywhere",
+            tuple(dict.fromkeys(plane.source for plane in planes if not judged(plane.labels).any())),
         )
     ]

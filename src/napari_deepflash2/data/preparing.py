@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,26 @@ def prepared(
     kept, notes = judged_planes(grouped)
     if groups is None:
         notes += suggested_groups(list(dict.fromkeys(plane.source for plane in planes)))
-    if len({plane.group for plane in kept}) != 1:
-        return kept, notes
-    blocks, of_blocks = in_blocks(kept, n_classes, config.block_margin)
-    return blocks, [*notes, *of_blocks]
+    if len({plane.group for plane in kept}) == 1:
+        kept, of_blocks = in_blocks(kept, n_classes, config.block_margin)
+        notes += of_blocks
+    return kept, [*notes, *_lonely_classes(kept, n_classes)]
+
+
+def _lonely_classes(planes: Sequence[Plane], n_classes: int) -> Iterator[Problem]:
+    """Note classes that one group alone has, though several of its images do."""
+    for class_ in range(1, n_classes):
+        holders = [plane for plane in planes if (plane.labels == class_).any()]
+        groups = {plane.group for plane in holders}
+        if len(holders) > 1 and len(groups) == 1:
+            what = "foreground" if n_classes == 2 else f"class number {class_} (background is 0)"
+            yield Problem(
+                "groups",
+                f"{what} is in one group alone ({groups.pop()}): it cannot be both learned and validated",
+                "Annotate it in another group, or leave it out.",
+                "rare-class",
+                tuple(dict.fromkeys(plane.source for plane in holders)),
+            )
 
 
 def _grouped(planes: Sequence[Plane], config: DataConfig, groups: Groups | None) -> list[Plane]:

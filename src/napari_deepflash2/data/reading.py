@@ -27,6 +27,8 @@ from .tiff import decode_tiff
 
 __all__ = ["ImageFile", "Pages", "list_images", "read_image", "read_labels"]
 
+_JPEG_BLOCK = 16
+_SHORTEST_TAIL = 4
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -79,7 +81,7 @@ def read_image(path: Path | str, pages: Pages = "refuse") -> ImageFile:
     decoded = colours_of_palette(path, arranged(path, _decoded(path), pages))
     decoded = one_channel_of_grey(path, without_alpha(path, decoded))
     _refuse_not_finite(path, decoded)
-    return _finished(path, decoded, _brightness_notes(path, decoded))
+    return _finished(path, decoded, [*_brightness_notes(path, decoded), *_tail_notes(path, decoded)])
 
 
 def read_labels(path: Path | str, pages: Pages = "refuse") -> ImageFile:
@@ -225,6 +227,32 @@ def _saturated(path: Path, channel: NDArray[Any], name: str) -> list[Problem]:
         return []
     found = f"{name}is saturated: {share:.0%} of its pixels have the highest value {high}"
     return [Problem(str(path), found, "Use a less exposed image if there is one.", "saturated")]
+
+
+def _tail_notes(path: Path, decoded: Decoded) -> list[Problem]:
+    """Note rows at the end that are empty over the full width, as power failures leave them."""
+    channels = decoded.data.shape[-1] if decoded.axes.endswith("C") else 1
+    rows = decoded.data.reshape(-1, decoded.data.shape[decoded.axes.index("X")], channels)
+    if not _is_blank(rows[-1:], decoded.lossy).all():
+        return []
+    filled = np.flatnonzero(~_is_blank(rows, decoded.lossy))
+    # A picture with a border is empty above as well.
+    if not filled.size or filled[0] > 0:
+        return []
+    tail = len(rows) - 1 - int(filled[-1])
+    if tail < max(_SHORTEST_TAIL, len(rows) // 50):
+        return []
+    found = f"its last {tail} rows are empty from end to end, as in a file cut short"
+    return [Problem(str(path), found, "Compare it with the original, and copy it again.", "empty-end")]
+
+
+def _is_blank(rows: NDArray[Any], lossy: bool) -> NDArray[np.bool_]:
+    """Mark rows (n, X, C) of zeros, or of one block again and again: what JPEG makes of missing data."""
+    if not lossy:
+        return np.asarray((rows == 0).all((1, 2)))
+    repeated = (rows[:, _JPEG_BLOCK:] == rows[:, :-_JPEG_BLOCK]).all((1, 2))
+    # The ground of a stained slide may well be white throughout.
+    return np.asarray(repeated & ~np.isin(rows[:, 0], (0, 255)).all(1))
 
 
 def _refuse_channels(path: Path, decoded: Decoded) -> None:

@@ -154,13 +154,12 @@ def _identical_images(pairs: Sequence[ReadPair]) -> Iterator[Problem]:
     for pair in pairs:
         data = pair.image.data
         digest = hashlib.sha256(data.tobytes()).digest()
-        same[data.shape, data.dtype.str, digest].append(pair.image_path.name)
-    for names in same.values():
-        if len(names) > 1:
-            found = f"{len(names)} images are identical: {', '.join(names[:10])}"
-            yield Problem(
-                "images", found, "Keep one of them, or training sees what it is tested on.", "same-image"
-            )
+        same[data.shape, data.dtype.str, digest].append(pair.image_path)
+    for paths in same.values():
+        if len(paths) > 1:
+            found = f"{len(paths)} images are identical: {shown_names(paths)}"
+            remedy = "Keep one of them, or training sees what it is tested on."
+            yield Problem("images", found, remedy, "same-image", tuple(map(str, paths)))
 
 
 def _mixed_types(pairs: Sequence[ReadPair]) -> Iterator[Problem]:
