@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,9 @@ def test_the_three_jobs_one_after_the_other(
     assert "3 pairs" in capsys.readouterr().out
     training = ("--iterations", 2, "--models", 2, "--config", config, "--out", ensemble)
     assert status("train", "--images", images, "--masks", tmp_path / "consensus", *training) == 0
-    assert "fold 2: held-out Dice" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"2 models of \d+ iterations \(\d+ epochs\): about \d+ seconds? here, and up to", said)
+    assert "fold 2: held-out Dice" in said
     prediction = ("--ensemble", ensemble, "--out", tmp_path / "out", "--masks", folders / "masks")
     assert status("predict", "--images", images, *prediction) == 0
     assert "dice" in capsys.readouterr().out

@@ -20,6 +20,7 @@ _HOMES = {
     "split_folds": "data",
     "epochs_for": "data",
     "train_ensemble": "ensemble",
+    "estimate_run": "ensemble",
     "load_ensemble": "ensemble",
     "load_review": "ensemble",
     "make_cells": "sample_data",

@@ -163,7 +163,17 @@ def train(
 
     settings = settings_of(config, "training", preset, iterations=iterations, models=models)
     with Bars() as bars:
-        ensemble = train_ensemble(images, masks, out, settings, bars, resume, experts=experts, groups=groups)
+        ensemble = train_ensemble(
+            images,
+            masks,
+            out,
+            settings,
+            bars,
+            resume,
+            experts=experts,
+            groups=groups,
+            tell=lambda takes: typer.echo(takes.text),
+        )
     *_, start = (event for event in RunFolder(out).events() if event["kind"] == "start")
     tell_notes([*start["notes"], *ensemble.notes])
     for fold, value in ensemble.held_out_dice.items():

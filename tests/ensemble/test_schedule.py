@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepflash2.config import TrainingConfig
-from napari_deepflash2.ensemble.loop import Schedule
+from napari_deepflash2.ensemble.schedule import Schedule
 
 
 def _plan(iterations: int, n_training: int = 4, batch_size: int = 4, held_out_pixels: int = 1000) -> Schedule:

@@ -1,8 +1,18 @@
 """Training and loading ensembles. Importing this loads neither torch nor MONAI; using it does."""
 
+from .estimate import RunEstimate, estimate_run
 from .loaded import Ensemble, load_ensemble
 from .review import Review, load_review
 from .run import RunFolder
 from .train import train_ensemble
 
-__all__ = ["Ensemble", "Review", "RunFolder", "load_ensemble", "load_review", "train_ensemble"]
+__all__ = [
+    "Ensemble",
+    "Review",
+    "RunEstimate",
+    "RunFolder",
+    "estimate_run",
+    "load_ensemble",
+    "load_review",
+    "train_ensemble",
+]

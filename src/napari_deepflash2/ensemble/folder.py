@@ -7,15 +7,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..progress import Cancelled
 from .manifest import MANIFEST
 from .run import EVENTS, INPUT, LOCK, STOP, EventLog, RunLock
-
-if TYPE_CHECKING:
-    from torch import nn
 
 _OF_A_RUN = {EVENTS, STOP, LOCK, INPUT}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -89,21 +85,19 @@ def _check_content(folder: Path, resume: bool) -> None:
         )
 
 
-def check_free_space(folder: Path, network: nn.Module, members: int) -> None:
-    """Refuse a disk that cannot hold the members and the checkpoints of one of them.
+def check_free_space(folder: Path, need: int) -> None:
+    """Refuse a disk that has no room for so many bytes.
 
     Raises
     ------
     InputError
         Says how many megabytes are missing.
     """
-    size = sum(value.nbytes for value in network.state_dict().values())
-    # A checkpoint is the weights, two moments of each and the best; three are there while one is written.
-    missing = size * (members + 3 * 4) - shutil.disk_usage(folder).free
+    missing = need - shutil.disk_usage(folder).free
     if missing > 0:
         raise InputError.one(
             folder,
-            f"{missing / 2**20:.0f} MiB are missing on its disk for the models and their checkpoints",
+            f"{missing / 2**20:.0f} MiB are missing on its disk for models, checkpoints and predictions",
             "Make room, or choose a folder on another disk.",
             "disk-full",
         )

@@ -11,7 +11,7 @@ from ..config import TrainingConfig
 from .averaging import AveragedWeights
 from .batchnorm import has_batch_norm
 from .device import seeded
-from .schedules import pace
+from .pace import pace
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..progress import Cancelled, Progress, ProgressCallback, ignore_progress
 from .automatic import resolved
 from .checkpoint import Checkpoints
 from .device import choose_device
+from .estimate import RunEstimate, disk_need, estimate_run
 from .folder import check_free_space, claimed_folder
 from .loaded import Ensemble, load_ensemble
 from .loop import Surroundings, train_member
@@ -48,6 +49,7 @@ def train_ensemble(
     *,
     experts: ExpertSource | None = None,
     groups: Groups | None = None,
+    tell: Callable[[RunEstimate], None] | None = None,
 ) -> Ensemble:
     """Train one model for each fold of a cross-validation.
 
@@ -74,6 +76,8 @@ def train_ensemble(
     groups : sequence, mapping or path, optional
         The group (animal, slide) of each image, in their order or by ID (arrays are ``0001``, ``0002``, ...),
         or a CSV file with the columns ``image`` and ``group``. No model is tested on a group it has seen.
+    tell : callable, optional
+        Given, before the training begins, what it will take here; to measure that takes some seconds.
 
     Returns
     -------
@@ -91,7 +95,10 @@ def train_ensemble(
     folder = Path(out)
     with claimed_folder(folder, resume) as log:
         data = read_training_set(images, masks, experts, settings, groups, progress)
-        _Run.prepare(folder, data, settings, log, progress, resume).train()
+        run = _Run.prepare(folder, data, settings, log, progress, resume)
+        if tell is not None:
+            tell(run.estimate())
+        run.train()
         ensemble = load_ensemble(folder)
         log.write("finished", held_out_dice=ensemble.held_out_dice)
     return ensemble
@@ -128,15 +135,27 @@ class _Run:
         network = build_network(training.architecture, data.channels, len(data.classes))
         splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
         splits = splits[: training.models]
-        check_free_space(folder, network, len(splits))
+        shapes = [(labels.shape[0], labels.shape[1]) for labels in data.labels]
+        check_free_space(
+            folder, disk_need(network, shapes, len(data.classes), len(splits), training.iterations)
+        )
         manifest = _new_manifest(data, config, splits, device)
         if resume:
             manifest = resumed_manifest(folder, manifest)
         manifest.save(folder)
         return cls(folder, data, config, log, progress, manifest, splits, device)
 
+    @property
+    def finished(self) -> set[int]:
+        return {member.fold for member in self.manifest.members if member.finished}
+
+    def estimate(self) -> RunEstimate:
+        shapes = [(labels.shape[0], labels.shape[1]) for labels in self.data.labels]
+        left = len(self.splits) - len(self.finished)
+        return estimate_run(shapes, self.config, self.data.channels, len(self.data.classes), left)
+
     def train(self) -> None:
-        finished = {member.fold for member in self.manifest.members if member.finished}
+        finished = self.finished
         self.log.write(
             "start",
             models=len(self.splits),

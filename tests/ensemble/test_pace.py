@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_deepflash2.config import TrainingConfig
-from napari_deepflash2.ensemble.schedules import pace
+from napari_deepflash2.ensemble.pace import pace
 
 
 def _optimiser() -> torch.optim.Optimizer:
