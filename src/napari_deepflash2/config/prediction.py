@@ -24,6 +24,15 @@ class PredictionConfig(Section):
         description="Views of each tile that are predicted and averaged: as it is, all four flips, or also "
         "turned by a quarter: the eight of the dihedral group.",
     )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Bits that networks compute with. By itself: bfloat16 where the processor or card has it "
+        "and the end of training has measured that classes and Dice stay as they are, else float32.",
+    )
+    compiled: bool = Field(
+        False,
+        description="Compile the networks first: takes minutes and a C++ compiler, may pay for many images.",
+    )
     blending: Literal["gaussian", "flat"] = Field(
         "gaussian",
         description="Whether the middle of a tile counts more than its border where tiles overlap, or all "

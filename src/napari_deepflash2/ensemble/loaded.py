@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
-from ..prediction import Prediction, Predictor, predict_moments
+from ..prediction import Prediction, Predictor, predict_moments, prepare
 from ..progress import ProgressCallback, ignore_progress
+from .automatic import precision_of_prediction
 from .device import choose_device
 from .image_notes import notes_on, resampled_note
 from .manifest import Manifest, MemberRecord
@@ -50,6 +51,9 @@ class Ensemble:
     notes: tuple[Problem, ...]
     _predictors: tuple[Predictor, ...]
     _device: torch.device
+    _prepared: dict[tuple[str, bool], tuple[Predictor, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def members(self) -> tuple[MemberRecord, ...]:
@@ -111,14 +115,9 @@ class Ensemble:
         own, data = (pixels.shape[0], pixels.shape[1]), self.config.data
         size, target = data.size_of_pixels(pixel_size), data.target_pixel_size
         scaled = resampled_image(pixels, target_shape(name, own, size, target))
+        settings = config or self.config.prediction
         moments = predict_moments(
-            self._predictors,
-            scaled,
-            len(self.classes),
-            config or self.config.prediction,
-            self._device,
-            progress,
-            name,
+            self._ready(settings), scaled, len(self.classes), settings, self._device, progress, name
         )
         notes = notes_on(scaled, name, self.manifest, size)
         if scaled is not pixels:
@@ -128,6 +127,15 @@ class Ensemble:
     def review(self) -> Review:
         """Load what its models say of the training images that they never saw; see `load_review`."""
         return load_review(self.folder)
+
+    def _ready(self, config: PredictionConfig) -> tuple[Predictor, ...]:
+        precision = precision_of_prediction(config, self.members, self._device)
+        if precision == "float32" and not config.compiled:
+            return self._predictors
+        asked = (precision, config.compiled)
+        if asked not in self._prepared:
+            self._prepared[asked] = prepare(self._predictors, *asked, self._device)
+        return self._prepared[asked]
 
     def _check_channels(self, image: FloatImage, name: str) -> None:
         if image.shape[-1] != self.channels:
@@ -166,10 +174,13 @@ def load_ensemble(folder: Path | str) -> Ensemble:
 
 def load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: torch.device) -> Predictor:
     """Load one member, ready to predict; an `InputError` where its file is damaged or does not fit."""
+    from ..prediction.faster import faster
+
     architecture = manifest.configuration.training.architecture
     network = build_network(architecture, manifest.channels, len(manifest.classes))
     load_weights(folder / member.file, member.sha256, network)
-    return Predictor(member.file, network.to(device).eval(), member.normalisation)
+    network = faster(network.eval(), manifest.channels, device)
+    return Predictor(member.file, network.to(device), member.normalisation)
 
 
 def _check_members(folder: Path, manifest: Manifest) -> None:

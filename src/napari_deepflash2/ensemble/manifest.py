@@ -26,6 +26,26 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class BFloat16Record(_Part):
+    """What a model lost by computing in bfloat16, over images that it never saw.
+
+    Attributes
+    ----------
+    agreement : float
+        Share of the pixels that got the same class as in float32.
+    dice_lost : float
+        Mean Dice in float32 less that in bfloat16.
+    """
+
+    agreement: float = Field(ge=0, le=1)
+    dice_lost: float = Field(ge=-1, le=1)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether that is too little to matter."""
+        return self.agreement >= 0.995 and abs(self.dice_lost) <= 0.002
+
+
 class MemberRecord(_Part):
     """One trained model.
 
@@ -47,6 +67,8 @@ class MemberRecord(_Part):
         How its images are standardised.
     notes : tuple of str
         What was out of the ordinary in its training.
+    bfloat16 : BFloat16Record or None
+        Whether it may be used with fewer bits; None where that was not measured.
     """
 
     file: str
@@ -58,6 +80,7 @@ class MemberRecord(_Part):
     best_dice: float = Field(ge=0, le=1)
     normalisation: Normalisation
     notes: tuple[str, ...] = ()
+    bfloat16: BFloat16Record | None = None
 
     @field_validator("file")
     @classmethod

@@ -24,6 +24,7 @@ from .manifest import MANIFEST, Manifest, MemberRecord
 from .member import Member
 from .networks import build_network
 from .out_of_fold import predict_out_of_fold
+from .precision import with_precision
 from .resume import resumed_manifest
 from .review import load_review
 from .run import EventLog, RunFolder
@@ -187,6 +188,8 @@ class _Run:
 
     def _look_back(self) -> None:
         """Predict the images that the models so far never saw, and write what can be said of all of them."""
+        self.manifest = with_precision(self.folder, self.manifest, self.data, self.device)
+        self.manifest.save(self.folder)
         predict_out_of_fold(self.folder, self.manifest, self.data, self.device, self._report)
         load_review(self.folder).save_tables()
 

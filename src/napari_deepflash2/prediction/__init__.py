@@ -2,7 +2,8 @@
 
 from .engine import Moments, predict_moments
 from .passes import Predictor
+from .preparing import prepare
 from .reliability import Reliability
 from .result import Prediction
 
-__all__ = ["Moments", "Prediction", "Predictor", "Reliability", "predict_moments"]
+__all__ = ["Moments", "Prediction", "Predictor", "Reliability", "predict_moments", "prepare"]
