@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from napari_deepflash2.config import PredictionConfig
+from napari_deepflash2.data.pair_resampling import resampled_image
+from napari_deepflash2.data.resampling import resized
 from napari_deepflash2.ensemble import load_ensemble
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.progress import Cancelled, Progress
@@ -277,3 +279,16 @@ def test_a_prediction_is_repeatable(trained: Path, make_blobs: Blobs) -> None:
     one, other = (load_ensemble(trained).predict(image) for _ in range(2))
     assert np.array_equal(one.probabilities, other.probabilities)
     assert np.array_equal(one.uncertainty, other.uncertainty)
+
+
+def test_an_image_can_be_predicted_larger_or_smaller_than_it_is(trained: Path, make_blobs: Blobs) -> None:
+    ensemble = load_ensemble(trained)
+    image = make_blobs(1, seed=5)[0][0][:40]
+    config = PredictionConfig(precision="float32", tile_size=96, scale=2)
+    found = ensemble.predict(image, config)
+    by_hand = resampled_image(image[..., None], (80, 96))
+    plain = config.model_copy(update={"scale": 1.0})
+    expected = resized(ensemble.predict(by_hand, plain).probabilities, (40, 48))
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-5)
+    assert found.labels.shape == (40, 48)
+    assert not {note.code for note in found.notes} & {"resampled"}

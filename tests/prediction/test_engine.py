@@ -112,6 +112,34 @@ def test_entropies_are_measured_only_where_asked_for(identity: MakePredictor) ->
     assert np.allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_tiles_without_anything_in_them_are_background_where_that_is_asked_for(batch_size: int) -> None:
+    class Counting(torch.nn.Module):
+        """Foreground everywhere; counts the tiles that it is shown."""
+
+        shown = 0
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.shown += len(images)
+            return torch.stack([torch.zeros_like(images[:, 0]), torch.ones_like(images[:, 0])], 1)
+
+    image = np.random.default_rng(0).normal(100, 1, (96, 128, 1)).astype(np.float32)
+    image[5:25, 36:56] = 200
+    network = Counting()
+    predictor = Predictor("counting", network, Normalisation("image", (0.0,), (1.0,)))
+    settings = {"overlap": 0, "test_time_augmentation": "none", "batch_size": batch_size, "entropy": True}
+    found = _moments([predictor], image, skip_background=True, **settings)
+    assert network.shown == 1
+    foreground = found.mean[1] > 0.5
+    assert foreground[:32, 32:64].all()
+    assert foreground.sum() == 32 * 32
+    assert (found.mean[0, 32:] == 1).all()
+    assert (found.mean_of_squares[0, 32:] == 1).all()
+    assert found.mean_entropy is not None
+    assert (found.mean_entropy[32:] == 0).all()
+    assert (_moments([predictor], image, **settings).mean[1] > 0.5).all()
+
+
 def test_the_result_does_not_depend_on_the_batch_size() -> None:
     torch.manual_seed(0)
     network = torch.nn.Conv2d(1, 3, 3, padding=1).eval()

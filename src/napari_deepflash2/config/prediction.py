@@ -18,6 +18,13 @@ class PredictionConfig(Section):
     overlap: float = Field(
         0.25, ge=0, le=0.9, description="Least share of a tile that the next one covers again."
     )
+    scale: float = Field(
+        1,
+        gt=0,
+        le=20,
+        description="Factor by which images are resized before they are predicted; results come back on "
+        "their own grid.",
+    )
     batch_size: int = Field(4, ge=1, le=1024, description="Tiles in one forward pass at most.")
     test_time_augmentation: Literal["none", "flips", "dihedral"] = Field(
         "flips",
@@ -37,6 +44,11 @@ class PredictionConfig(Section):
         "gaussian",
         description="Whether the middle of a tile counts more than its border where tiles overlap, or all "
         "of it alike.",
+    )
+    skip_background: bool = Field(
+        False,
+        description="Take tiles for background, without looking further, whose values in every channel lie "
+        "within half a standard deviation of the image. Faint objects alone in a tile are lost.",
     )
     entropy: bool = Field(
         False,

@@ -114,13 +114,14 @@ class Ensemble:
         self._check_channels(pixels, name)
         own, data = (pixels.shape[0], pixels.shape[1]), self.config.data
         size, target = data.size_of_pixels(pixel_size), data.target_pixel_size
-        scaled = resampled_image(pixels, target_shape(name, own, size, target))
         settings = config or self.config.prediction
+        at_target = target_shape(name, own, size, target)
+        scaled = resampled_image(pixels, _times(at_target, settings.scale))
         moments = predict_moments(
             self._ready(settings), scaled, len(self.classes), settings, self._device, progress, name
         )
         notes = notes_on(scaled, name, self.manifest, size)
-        if scaled is not pixels:
+        if at_target != own:
             notes.append(resampled_note(name, size, target))
         return Prediction.from_moments(moments.resized(own), self.classes, name, notes)
 
@@ -181,6 +182,10 @@ def load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: 
     load_weights(folder / member.file, member.sha256, network)
     network = faster(network.eval(), manifest.channels, device)
     return Predictor(member.file, network.to(device), member.normalisation)
+
+
+def _times(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def _check_members(folder: Path, manifest: Manifest) -> None:

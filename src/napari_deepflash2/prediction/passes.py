@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor, device, nn
 
 
+# In standard deviations of the image, or of the training images: noise stays below, objects do not.
+_BACKGROUND = 0.5
+
+
 @dataclass(frozen=True)
 class Predictor:
     """One trained network with what it needs to see an image.
@@ -49,7 +53,7 @@ class TilePredictor:
     n_classes : int
         Classes L, with the background.
     config : PredictionConfig
-        Views, and whether entropies are wanted.
+        Views, whether entropies are wanted, and whether background is skipped.
     device : torch.device
         Where the networks are.
 
@@ -69,6 +73,7 @@ class TilePredictor:
     ) -> None:
         self._predictors, self._looks, self._device = predictors, looks, device
         self._n_classes, self._entropy = n_classes, config.entropy
+        self._skips_background = config.skip_background
         self._views: tuple[View, ...] = VIEWS[config.test_time_augmentation]
         self.kinds = (n_classes, n_classes, 1) if config.entropy else (n_classes, n_classes)
 
@@ -90,6 +95,21 @@ class TilePredictor:
         InputError
             Where a member gives values that are no numbers; names it.
         """
+        empty = np.array([self._skips_background and self._is_background(tile) for tile in tiles])
+        if not empty.any():
+            return self._computed(tiles)
+        maps = np.zeros((len(tiles), sum(self.kinds), *tiles.shape[2:]), dtype=np.float32)
+        # Surely background: its probability is 1, and so is the square of that.
+        maps[:, [0, self._n_classes]] = 1
+        if not empty.all():
+            maps[~empty] = self._computed(tiles[~empty])
+        return maps
+
+    def _is_background(self, tile: NDArray[np.float32]) -> bool:
+        span = tile.max((1, 2)) - tile.min((1, 2))
+        return all((span <= _BACKGROUND * np.array(look.scale)).all() for look in self._looks.values())
+
+    def _computed(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
 
         with torch.inference_mode():
