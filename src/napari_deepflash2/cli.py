@@ -131,16 +131,23 @@ def agreement(
 
 
 @app.command()
-def check(images: Images, masks: Masks, groups: Groups = None, config: ConfigFile = None) -> None:
+def check(
+    images: Images,
+    masks: Masks,
+    groups: Groups = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write tables and pictures to.")] = None,
+    config: ConfigFile = None,
+) -> None:
     """Check images and masks before training on them."""
-    from .data import check_data
+    from .jobs.check import check_folders
 
-    settings = Configuration.of(config)
-    report = check_data(images, masks, settings.data, settings.training, groups)
+    report = check_folders(images, masks, out, Configuration.of(config), groups)
     tell_notes(report.notes)
-    show(report.table, f"{len(report.pairs)} pairs")
+    show(report.table.drop(columns=["findings", "what_to_do"]), f"{len(report.pairs)} pairs")
     show(report.classes, "Classes", index=False)
     show(report.split, "Fold in which each image is held out", index=False)
+    if out is not None:
+        typer.echo(f"check.csv, classes.csv, split.csv and the pictures of the pairs are in {out}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .agreement import report_agreement
+from .check import check_folders
 from .consensus import ConsensusReport, make_consensus, make_object_consensus
 from .demo import DemoReport, run_demo
 from .predict import PredictionReport, predict_folder
@@ -12,6 +13,7 @@ __all__ = [
     "ConsensusReport",
     "DemoReport",
     "PredictionReport",
+    "check_folders",
     "make_consensus",
     "make_object_consensus",
     "predict_folder",

@@ -8,13 +8,14 @@ from itertools import cycle
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from ..data.pair_picture import CLASS_COLOURS
+
 # Okabe and Ito's palette, told apart by people who are colour-blind, without its black; then lighter kin.
 EXPERT_COLOURS = (
     "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
     "#B2DF8A", "#FB9A99", "#CAB2D6", "#FDBF6F",
 )  # fmt: skip
 
-CLASS_COLOURS = ("#00B4D8", "#FF6F91", "#F9C80E", "#8AC926", "#9B5DE5", "#F3722C", "#4D908E", "#F15BB5")
 OTHER_COLOUR = "#B0B0B0"
 
 
