@@ -39,7 +39,8 @@ def review(
         title = f"Where model and mask contradict most ({len(found.label_check)} regions in label_check.csv)"
         show(found.label_check.head(_MOST_REGIONS).set_index("image"), title)
     if found.against_experts is not None:
-        show(found.against_experts.set_index("image"), "Model against experts, Dice")
+        table = found.against_experts.rename(columns=lambda name: name.removeprefix("expert "))
+        show(table.set_index("image"), "Model against experts, Dice")
         typer.echo(_place(found.against_experts))
     typer.echo(f"Tables and figures are in {ensemble}")
 
@@ -52,7 +53,11 @@ def _means(review: Review) -> pd.DataFrame:
 def _errors(review: Review) -> pd.DataFrame:
     import pandas as pd
 
-    errors = {name: one.expected_calibration_error for name, one in review.reliabilities.items()}
+    from .ensemble.review_figures import reliability_title
+
+    errors = {
+        reliability_title(name): one.expected_calibration_error for name, one in review.reliabilities.items()
+    }
     return pd.DataFrame({"error": errors})
 
 

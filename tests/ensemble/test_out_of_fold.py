@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from napari_deepflash2 import load_review
+from napari_deepflash2.consensus import dice
 from napari_deepflash2.data.ignored import IGNORE
 from napari_deepflash2.ensemble import Review, RunFolder, load_ensemble, train_ensemble
 from napari_deepflash2.ensemble.loaded import load_member
@@ -262,3 +263,34 @@ def test_blocks_of_one_image_are_put_together_again(
     np.testing.assert_array_equal(shown[~between], mask[~between])
     np.testing.assert_array_equal(review.image("0001")[~between], image[~between])
     assert review.reliabilities["prediction"].counts.sum() == (~between).sum()
+
+
+def test_a_model_trained_from_experts_is_placed_among_them(
+    tmp_path: Path, make_blobs: Blobs, tiny: Settings
+) -> None:
+    images, masks = make_blobs(2)
+    experts = [{"ann": mask, "bob": mask, "cleo": np.roll(mask, 2, axis=1)} for mask in masks]
+    experts[1].pop("cleo")
+    review = train_ensemble(images, out=tmp_path / "e", config=tiny, experts=experts).review()
+    table = review.against_experts
+    assert table is not None
+    first, second = table.to_dict("records")
+    shifted = dice(masks[0], np.roll(masks[0], 2, axis=1))
+    assert (first["expert cleo"], first["lowest"]) == (pytest.approx(shifted), pytest.approx(shifted))
+    assert second["highest"] == second["ceiling"] == 1
+    assert pd.isna(second["expert cleo"])
+    assert first["consensus"] == pytest.approx(dice(review.labels("0001"), masks[0]))
+    assert (tmp_path / "e" / "against_experts.csv").is_file()
+
+
+def test_experts_of_blocks_are_put_together_too(tmp_path: Path, make_blobs: Blobs, tiny: Settings) -> None:
+    (image,), (mask,) = make_blobs(1, size=160)
+    settings = {"training": tiny["training"] | {"models": 4}, "prediction": tiny["prediction"]}
+    other = np.roll(mask, 3, axis=0)
+    review = train_ensemble(
+        [image], out=tmp_path / "e", config=settings, experts=[{"ann": mask, "bob": other}]
+    ).review()
+    table = review.against_experts
+    assert table is not None
+    judged = review.labels("0001") != IGNORE
+    assert table["lowest"].tolist() == [pytest.approx(dice(mask[judged], other[judged]))]

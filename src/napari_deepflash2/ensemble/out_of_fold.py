@@ -62,7 +62,7 @@ def predict_out_of_fold(
     for done, name in enumerate(missing):
         within = _repeated(Progress(TASK, done, len(missing)), progress)
         parts = [models.predict(part, data, within) for part in images[name]]
-        write_predicted(files, name, parts, manifest.classes, keys[name])
+        write_predicted(files, name, parts, manifest, keys[name])
         progress(Progress(TASK, done + 1, len(missing)))
 
 
@@ -84,8 +84,15 @@ class _Models:
             self._device,
             progress,
         )
-        region = data.regions[part.index]
-        return PredictedPart(part.id, image, data.labels[part.index], moments.mean, region)
+        votes = None if data.experts is None else data.experts[part.index]
+        return PredictedPart(
+            id=part.id,
+            image=image,
+            mask=data.labels[part.index],
+            probabilities=moments.mean,
+            experts={} if votes is None else dict(zip(votes.names, votes.masks, strict=True)),
+            region=data.regions[part.index],
+        )
 
     def _predictor(self, member: MemberRecord) -> Predictor:
         if member.fold not in self._loaded:
@@ -118,6 +125,7 @@ def _key(manifest: Manifest, parts: Sequence[_HeldOut]) -> str:
     depends_on = {
         "version": _VERSION,
         "classes": manifest.classes,
+        "consensus": manifest.configuration.consensus.model_dump(mode="json"),
         "prediction": manifest.configuration.prediction.model_dump(mode="json"),
         "parts": [
             [part.member.sha256, manifest.image_hashes[part.id], manifest.mask_hashes[part.id]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from ..data.planes import Region
 from ..objects import score_labels
 from ..prediction import Reliability
 from ..prediction.uncertainty import total_uncertainty, uncertainty_score
+from .against_experts import compare_with_experts
 from .label_check import contradiction_share, find_contradictions
+from .manifest import Manifest
 from .out_of_fold_files import OutOfFoldFolder, Record, Row
 
 PREDICTION = "prediction"
@@ -35,6 +38,8 @@ class PredictedPart:
         Classes 0 to L - 1, `IGNORE` where nobody judged.
     probabilities : ndarray of float32, shape (L, Y, X)
         The model's, of each class.
+    experts : mapping of str to ndarray of uint8, shape (Y, X)
+        The classes that each expert gave; empty where there are none.
     region : Region or None
         Where it lies, if it is a block of a larger image.
     """
@@ -43,6 +48,7 @@ class PredictedPart:
     image: FloatImage
     mask: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
+    experts: Mapping[str, NDArray[np.uint8]]
     region: Region | None
 
     def row(self, classes: Sequence[int]) -> Row:
@@ -107,7 +113,7 @@ class PredictedImage:
 
 
 def write_predicted(
-    files: OutOfFoldFolder, name: str, parts: Sequence[PredictedPart], classes: Sequence[int], key: str
+    files: OutOfFoldFolder, name: str, parts: Sequence[PredictedPart], manifest: Manifest, key: str
 ) -> None:
     """Write the maps of an image and, last, the record that vouches for them.
 
@@ -119,20 +125,33 @@ def write_predicted(
         Of the image.
     parts : sequence of PredictedPart
         The image, or blocks of it.
-    classes : sequence of int
-        The L values of the masks, the background first.
+    manifest : Manifest
+        Of the ensemble.
     key : str
         Hash of all that it depends on.
     """
-    image = PredictedImage.of(parts)
+    image, classes = PredictedImage.of(parts), manifest.classes
     image.write_maps(files, name)
     record = Record(
         key=key,
         rows=tuple(part.row(classes) for part in parts),
         reliability={of: found.bins for of, found in image.reliability(classes).items()},
         regions=tuple(find_contradictions(image.probabilities, image.mask)),
+        against_experts=compare_with_experts(
+            image.labels, _experts(parts), classes, manifest.configuration.consensus
+        ),
     )
     files.write_record(name, record)
+
+
+def _experts(parts: Sequence[PredictedPart]) -> dict[str, NDArray[np.uint8]]:
+    """Put the experts' masks together too; who has none of a part did not judge it."""
+
+    def drawn(part: PredictedPart, expert: str) -> NDArray[np.uint8]:
+        return part.experts[expert] if expert in part.experts else np.full_like(part.mask, IGNORE)
+
+    names = dict.fromkeys(expert for part in parts for expert in part.experts)
+    return {name: _together(parts, partial(drawn, expert=name), IGNORE) for name in names}
 
 
 def _together(

@@ -67,10 +67,10 @@ def draw_against_experts(table: pd.DataFrame) -> Figure:
     axes.plot(places, table["ceiling"], "_", color="black", markersize=8, label="mean expert")
     for place, colour in PLACES.items():
         chosen = table["place"] == place
-        name = f"model {place} ({chosen.sum()} of {len(table)})"
+        name = f"model {place}: {chosen.sum()} of {len(table)}"
         axes.plot(places[chosen], table["dice"][chosen], "o", color=colour, label=name)
     axes.axhline(ceiling, linestyle="--", color="black", linewidth=1, label=f"experts' ceiling {ceiling:.3f}")
-    axes.axhline(table["dice"].mean(), color=PLACES["within"], linewidth=1, label=_mean_of(table))
+    axes.axhline(table["dice"].mean(), color="0.5", linewidth=1, label=_mean_of(table))
     axes.set_xticks(places, [name.replace("$", r"\$") for name in table["image"]], rotation=90)
     axes.set(ylim=(0, 1), ylabel="Dice with the consensus of the others", title="Model against experts")
     figure.legend(loc="outside right upper", fontsize="small")
