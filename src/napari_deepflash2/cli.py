@@ -14,12 +14,11 @@ from .cli_experts import blind_kit, import_
 from .cli_parts import (
     Bars,
     ConfigFile,
+    Experts,
     ExpertsFolder,
-    ExpertsIfAny,
     Groups,
     Images,
     Masks,
-    MasksIfAny,
     Out,
     PresetName,
     setting,
@@ -133,15 +132,16 @@ def agreement(
 @app.command()
 def check(
     images: Images,
-    masks: Masks,
+    masks: Masks = None,
+    experts: Experts = None,
     groups: Groups = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write tables and pictures to.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Check images and masks before training on them."""
+    """Check images and masks, or the masks of several experts, before training on them."""
     from .jobs.check import check_folders
 
-    report = check_folders(images, masks, out, Configuration.of(config), groups)
+    report = check_folders(images, masks, out, Configuration.of(config), groups, experts)
     tell_notes(report.notes)
     show(report.table.drop(columns=["findings", "what_to_do"]), f"{len(report.pairs)} pairs")
     show(report.classes, "Classes", index=False)
@@ -154,8 +154,8 @@ def check(
 def train(
     images: Images,
     out: Out,
-    masks: MasksIfAny = None,
-    experts: ExpertsIfAny = None,
+    masks: Masks = None,
+    experts: Experts = None,
     config: ConfigFile = None,
     preset: PresetName = None,
     iterations: Annotated[int | None, setting(TrainingConfig, "iterations", "--iterations")] = None,

@@ -25,11 +25,10 @@ def setting(section: type[Section], field: str, *names: str) -> Any:
 
 
 Images = Annotated[Path, typer.Option(help="Folder of images; the name without extension is the ID.")]
-Masks = Annotated[Path, typer.Option(help="Folder of masks, named ID plus one suffix for all.")]
-MasksIfAny = Annotated[
+Masks = Annotated[
     Path | None, typer.Option("--masks", help="Folder of masks, named ID plus one suffix for all.")
 ]
-ExpertsIfAny = Annotated[
+Experts = Annotated[
     Path | None,
     typer.Option(
         "--experts",

@@ -1,5 +1,6 @@
 """The data check as files."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image
 
 from napari_deepflash2 import InputError
 from napari_deepflash2.config import DataConfig
-from napari_deepflash2.data import check_data
+from napari_deepflash2.consensus import estimate_consensus
+from napari_deepflash2.data import check_data, read_labels
 from napari_deepflash2.jobs import check_folders
 from napari_deepflash2.jobs.check import contact_sheet, pair_titles, pictures_of
 
@@ -87,3 +89,28 @@ def test_nothing_is_written_where_something_is_wrong(odd: Path) -> None:
 def test_results_are_not_written_among_the_inputs(odd: Path) -> None:
     with pytest.raises(InputError, match="lies inside"):
         check_folders(odd / "images", odd / "masks", odd / "masks" / "check")
+
+
+def test_experts_are_checked_by_their_consensus(folders: Path) -> None:
+    found = check_folders(folders / "images", experts_dir=folders / "experts")
+    experts = sorted(path for path in (folders / "experts").iterdir() if path.is_dir())
+    assert found.table["experts"].tolist() == [len(experts)] * len(found.table)
+    for (_, mask), share in zip(found.pairs, found.table["foreground_share"], strict=True):
+        masks = [read_labels(expert / mask.name).data for expert in experts]
+        assert share == pytest.approx(np.mean(estimate_consensus(masks).labels != 0))
+    assert len(found.split) == len(found.table)
+
+
+def test_experts_who_lack_a_mask_are_counted_and_named(folders: Path, tmp_path: Path) -> None:
+    experts = Path(shutil.copytree(folders / "experts", tmp_path / "experts"))
+    first = sorted(experts.iterdir())[0]
+    sorted(first.iterdir())[1].unlink()
+    found = check_folders(folders / "images", experts_dir=experts)
+    assert found.table["experts"].tolist()[1] == found.table["experts"][0] - 1
+    assert any(f"expert {first.name} has no mask of 1 images" in note.found for note in found.notes)
+
+
+@pytest.mark.parametrize("given", [(), ("masks", "experts")])
+def test_either_masks_or_experts_are_needed(folders: Path, given: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="masks and experts"):
+        check_folders(folders / "images", **{f"{name}_dir": folders / name for name in given})

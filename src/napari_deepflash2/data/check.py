@@ -88,8 +88,18 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class _Examined:
-    """Pairs as read, and the same as they are trained on, whose masks were interpreted."""
+class Examined:
+    """Pairs as read, and the same as they are trained on, whose masks were interpreted.
+
+    Attributes
+    ----------
+    pairs, used : list of ReadPair
+        As in the files; and resampled, if need be.
+    masks : MaskSet
+        Labels of `used`.
+    notes : list of Problem
+        What is worth a look.
+    """
 
     pairs: list[ReadPair]
     used: list[ReadPair]
@@ -128,7 +138,16 @@ def check_data(
     InputError
         Where anything cannot be trained on; lists every problem of every file.
     """
-    examined = _examine(images_dir, masks_dir, config)
+    return check_of(_examine(images_dir, masks_dir, config), config, training, groups)
+
+
+def check_of(
+    examined: Examined,
+    config: DataConfig,
+    training: TrainingConfig | None = None,
+    groups: Groups | None = None,
+) -> DataCheck:
+    """Tell what was found in pairs that are read already; see `check_data`."""
     found = planes_of(examined.used, examined.masks.labels)
     planes, of_planes = prepared(found, len(examined.masks.classes), config, groups)
     notes = [*examined.notes, *of_planes]
@@ -174,7 +193,7 @@ def plane_id(image: str, axes: str, place: Sequence[int]) -> str:
     return "_".join([image, *(f"{axis.lower()}{index:03}" for axis, index in zip(axes, place, strict=False))])
 
 
-def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> _Examined:
+def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> Examined:
     pairing = find_pairs(images_dir, masks_dir)
     pairs, problems = read_pairs(pairing.pairs, config)
     used, of_sizes = resampled_pairs(pairs, config)
@@ -184,12 +203,13 @@ def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) 
         problems += error.problems
     raise_if_any([*problems, *of_sizes, *problems_of_set(pairs)])
     of_files = [note for pair in pairs for note in (*pair.image.notes, *pair.mask.notes)]
-    of_set = [*notes_of_images(pairs), *_size_notes(pairs, used, config)]
-    examined = _Examined(pairs, used, masks, [*pairing.notes, *of_files, *of_set, *masks.notes])
-    return replace(examined, notes=[*examined.notes, *_contrast_notes(examined)])
+    of_set = [*notes_of_images(pairs), *size_notes(pairs, used, config)]
+    examined = Examined(pairs, used, masks, [*pairing.notes, *of_files, *of_set, *masks.notes])
+    return replace(examined, notes=[*examined.notes, *contrast_notes(examined)])
 
 
-def _contrast_notes(examined: _Examined) -> list[Problem]:
+def contrast_notes(examined: Examined) -> list[Problem]:
+    """Note masks whose foreground is not set off as in the other pairs, unless that was noted already."""
     inverted = {note.where for note in examined.notes if note.code == "inverted-mask"}
     found = [contrast(*one) for one in zip(examined.images, examined.masks.labels, strict=True)]
     notes = notes_of_contrast(found, [str(pair.mask_path) for pair in examined.pairs])
@@ -225,7 +245,8 @@ def _interpreted(pairs: Sequence[ReadPair], config: DataConfig) -> MaskSet:
     return interpret_masks(masks, names, config.mask_kind, config.mask_classes, ignore=config.ignore_label)
 
 
-def _size_notes(pairs: Sequence[ReadPair], used: Sequence[ReadPair], config: DataConfig) -> list[Problem]:
+def size_notes(pairs: Sequence[ReadPair], used: Sequence[ReadPair], config: DataConfig) -> list[Problem]:
+    """Note pixels of several sizes, or which images were resampled to one."""
     if config.target_pixel_size is None:
         return notes_of_sizes([pair.image.pixel_size for pair in used], [pair.id for pair in pairs])
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..config import Configuration
-from ..data.check import planes_of, read_pairs
+from ..data.check import Examined, contrast_notes, planes_of, read_pairs, size_notes
 from ..data.expert_masks import read_expert_objects
 from ..data.experts import find_expert_masks
 from ..data.folders import scan_folder
+from ..data.masks import MaskSet
 from ..data.pair_resampling import resampled_pairs
 from ..data.pairing import pair_names
 from ..data.planes import Plane
 from ..data.resampling import resized_labels
-from ..data.set_checks import ReadPair, notes_of_images, problems_of_set
+from ..data.set_checks import notes_of_images, problems_of_set
 from ..errors import InputError, Problem, raise_if_any
-from ..progress import ProgressCallback
+from ..progress import ProgressCallback, ignore_progress
 from .arrays import check_shapes, numbered_images, on_target_grid
 from .expert_labels import ExpertLabels, fuse_experts
 
@@ -71,9 +72,35 @@ def planes_of_experts(
     return _from_arrays(images, experts, config, progress)
 
 
-def _from_folders(
-    images_dir: Path, experts_dir: Path, config: Configuration, progress: ProgressCallback
-) -> ExpertPlanes:
+def examine_experts(
+    images_dir: Path | str,
+    experts_dir: Path | str,
+    config: Configuration,
+    progress: ProgressCallback = ignore_progress,
+) -> tuple[Examined, ExpertLabels]:
+    """Read a folder of images and one of experts, and fuse their masks.
+
+    Parameters
+    ----------
+    images_dir, experts_dir : path
+        Images, and one sub-folder of masks for each expert; paired by `pair_names`.
+    config : Configuration
+        Its parts ``data`` and ``consensus`` are used.
+    progress : callable
+        Called after the consensus of each image.
+
+    Returns
+    -------
+    examined : Examined
+        Each image with its first expert's file; the labels are the consensus.
+    fused : ExpertLabels
+        By ID of the image.
+
+    Raises
+    ------
+    InputError
+        Lists everything that is wrong with images, masks and pairs.
+    """
     listing, found = scan_folder(images_dir), find_expert_masks(experts_dir)
     names = {next(iter(paths.values())): name for name, paths in found.masks.items()}
     pairing = pair_names(listing.files, list(names))
@@ -85,15 +112,24 @@ def _from_folders(
     read = read_expert_objects(replace(found, masks=paths), config.data)
     masks = _resized(read.masks, {pair.id: pair.mask.data.shape[-2:] for pair in used})
     fused = fuse_experts(masks, config, lambda image, expert: str(paths[image][expert]), progress)
-    notes = (*listing.notes, *pairing.notes, *read.notes, *notes_of_images(pairs), *fused.notes)
-    return ExpertPlanes(tuple(_planes(used, fused)), fused.classes, fused.method, notes)
+    of_images = [*notes_of_images(pairs), *size_notes(pairs, used, config.data)]
+    notes = [*listing.notes, *pairing.notes, *read.notes, *of_images, *fused.notes]
+    consensus = MaskSet([fused.labels[pair.id] for pair in pairs], fused.classes, "classes", ())
+    examined = Examined(pairs, used, consensus, notes)
+    return replace(examined, notes=[*notes, *contrast_notes(examined)]), fused
 
 
-def _planes(pairs: Sequence[ReadPair], fused: ExpertLabels) -> Iterator[Plane]:
-    planes = planes_of(pairs, [fused.labels[pair.id] for pair in pairs])
-    places = [place for pair in pairs for place in np.ndindex(pair.mask.data.shape[:-2])]
-    for plane, place in zip(planes, places, strict=True):
-        yield replace(plane, votes=fused.votes[plane.source].at(place))
+def _from_folders(
+    images_dir: Path, experts_dir: Path, config: Configuration, progress: ProgressCallback
+) -> ExpertPlanes:
+    examined, fused = examine_experts(images_dir, experts_dir, config, progress)
+    planes = planes_of(examined.used, examined.masks.labels)
+    places = [place for pair in examined.used for place in np.ndindex(pair.mask.data.shape[:-2])]
+    with_votes = [
+        replace(plane, votes=fused.votes[plane.source].at(place))
+        for plane, place in zip(planes, places, strict=True)
+    ]
+    return ExpertPlanes(tuple(with_votes), fused.classes, fused.method, tuple(examined.notes))
 
 
 def _from_arrays(

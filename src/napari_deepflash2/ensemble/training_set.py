@@ -258,7 +258,12 @@ def read_training_set(
         return TrainingSet.of(images, masks, config.data, groups)
     if experts is not None and masks is None:
         return TrainingSet.of_experts(images, experts, config, groups, progress)
-    raise InputError.one(
+    raise not_one_source(masks)
+
+
+def not_one_source(masks: object | None) -> InputError:
+    """Make the error for masks and experts of which both or neither were given."""
+    return InputError.one(
         "masks and experts",
         "neither is given" if masks is None else "both are given",
         "Give the masks to learn from, or the masks of several experts.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 
 from ..config import Configuration
 from ..data import DataCheck, check_data
+from ..data.check import check_of
 from ..data.groups import Groups
 from ..data.pair_picture import fullest_plane, pair_picture
+from ..ensemble.expert_planes import examine_experts
+from ..ensemble.training_set import not_one_source
 from ..files import written_aside
 from ..tables import write_csv
 from .folders import claim_output
@@ -30,12 +34,13 @@ _LONGEST = 320
 
 def check_folders(
     images_dir: Path | str,
-    masks_dir: Path | str,
+    masks_dir: Path | str | None = None,
     out: Path | str | None = None,
     config: Configuration | None = None,
     groups: Groups | None = None,
+    experts_dir: Path | str | None = None,
 ) -> DataCheck:
-    """Check images and masks, and write down what was found.
+    """Check images with masks, or with those of several experts, and write down what was found.
 
     Parameters
     ----------
@@ -46,9 +51,17 @@ def check_folders(
         ``pairs.png`` (each pair with its outlines and the number of findings; ``pairs-1.png`` and so on for
         more than 30) are written here.
     config : Configuration, optional
-        Its parts ``data`` and ``training`` are used.
+        Its parts ``data``, ``consensus`` and ``training`` are used.
     groups : sequence, mapping or path, optional
         The group of each image.
+    experts_dir : path, optional
+        In place of `masks_dir`: one sub-folder of masks for each expert.
+
+    Returns
+    -------
+    DataCheck
+        Of experts, labels and what is counted in them are those of the consensus, ``mask`` is the file of the
+        first one, and a column ``experts`` tells how many there are.
 
     Raises
     ------
@@ -56,14 +69,29 @@ def check_folders(
         Where anything cannot be trained on; lists every problem of every file.
     """
     config = config or Configuration()
-    folder = None if out is None else claim_output(out, images_dir, masks_dir)
-    found = check_data(images_dir, masks_dir, config.data, config.training, groups)
+    folder = None if out is None else claim_output(out, images_dir, masks_dir, experts_dir)
+    if masks_dir is not None and experts_dir is None:
+        found = check_data(images_dir, masks_dir, config.data, config.training, groups)
+    elif experts_dir is not None and masks_dir is None:
+        found = _check_experts(images_dir, experts_dir, config, groups)
+    else:
+        raise not_one_source(masks_dir)
     if folder is not None:
         tables = {"check": found.table, "classes": found.classes, "split": found.split}
         for name, table in tables.items():
             write_csv(table, folder / f"{name}.csv")
         _write_sheets(pictures_of(found), pair_titles(found), folder)
     return found
+
+
+def _check_experts(
+    images_dir: Path | str, experts_dir: Path | str, config: Configuration, groups: Groups | None
+) -> DataCheck:
+    examined, fused = examine_experts(images_dir, experts_dir, config)
+    found = check_of(examined, config.data, config.training, groups)
+    table = found.table.copy()
+    table.insert(3, "experts", [len(fused.votes[pair.id].names) for pair in examined.pairs])
+    return replace(found, table=table)
 
 
 def pictures_of(check: DataCheck, longest: int = _LONGEST) -> list[NDArray[np.uint8]]:
