@@ -78,6 +78,20 @@ def test_experts_can_be_trained_from_directly(
     assert "masks and experts: both are given" in capsys.readouterr().err
 
 
+def test_a_learning_rate_is_suggested_and_its_curve_written(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text("training: {tile_size: 32, batch_size: 1}")
+    data = ("--images", folders / "images", "--masks", folders / "masks")
+    options = ("--config", tmp_path / "config.yaml", "--out", tmp_path / "found")
+    assert status("find-learning-rate", *data, *options) == 0
+    assert re.search(r"learning_rate = \d\.\de-0\d", capsys.readouterr().out)
+    assert {path.name for path in (tmp_path / "found").iterdir()} == {
+        "learning_rate.csv",
+        "learning_rate.png",
+    }
+
+
 def test_groups_are_kept_together_and_the_split_is_shown(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ _HOMES = {
     "epochs_for": "data",
     "train_ensemble": "ensemble",
     "estimate_run": "ensemble",
+    "find_learning_rate": "ensemble",
     "load_ensemble": "ensemble",
     "load_review": "ensemble",
     "make_cells": "sample_data",

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from .cli_experts import blind_kit, import_
+from .cli_learning_rate import find_learning_rate
 from .cli_parts import (
     Bars,
     ConfigFile,
@@ -207,6 +208,7 @@ def predict(
     typer.echo(f"labels/, uncertainty/ and predictions.csv are in {report.out}")
 
 
+app.command("find-learning-rate")(find_learning_rate)
 app.command()(review)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_deepflash2.config import TrainingConfig
-from napari_deepflash2.ensemble.pace import pace
+from napari_deepflash2.ensemble.pace import scheduled
 
 
 def _optimiser() -> torch.optim.Optimizer:
@@ -15,7 +15,7 @@ def test_one_cycle_is_the_one_of_torch(iterations: int) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.0, total_steps=iterations + 1)
     config = TrainingConfig(iterations=iterations, schedule="one_cycle")
     for iteration in range(iterations + 1):
-        own = pace(config, iteration)
+        own = scheduled(config, iteration)
         assert own.rate == pytest.approx(optimiser.param_groups[0]["lr"])
         assert own.momentum == pytest.approx(optimiser.param_groups[0]["betas"][0])
         optimiser.step()
@@ -28,7 +28,7 @@ def test_cosine_is_the_one_of_torch() -> None:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=30)
     config = TrainingConfig(iterations=30, schedule="cosine")
     for iteration in range(31):
-        assert pace(config, iteration).rate == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-12)
-        assert pace(config, iteration).momentum is None
+        assert scheduled(config, iteration).rate == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-12)
+        assert scheduled(config, iteration).momentum is None
         optimiser.step()
         schedule.step()

@@ -18,6 +18,7 @@ from .batchnorm import has_batch_norm, re_estimate_batch_norm
 from .losses import build_loss
 from .networks import build_network
 from .optimisation import Optimisation
+from .pace import PaceOfStep, scheduled
 from .preview import Preview
 from .tiles import TileSource
 from .training_set import TrainingSet
@@ -73,10 +74,18 @@ class Member:
         All settings.
     device : torch.device
         Where to compute.
+    pace : callable
+        Learning rate and momentum of each step; those of the schedule when not given.
     """
 
     def __init__(
-        self, data: TrainingSet, fold: int, split: Fold, config: Configuration, device: torch.device
+        self,
+        data: TrainingSet,
+        fold: int,
+        split: Fold,
+        config: Configuration,
+        device: torch.device,
+        pace: PaceOfStep = scheduled,
     ) -> None:
         self.fold, self.split, self.data = fold, split, data
         self._config, self._settings, self.device = config, config.training, device
@@ -95,7 +104,7 @@ class Member:
         )
         self.network = network.to(device)
         self._loss = build_loss(self._settings)
-        self._optimisation = Optimisation(self.network, self._settings, device)
+        self._optimisation = Optimisation(self.network, self._settings, device, pace)
         self.iteration = 0
         self.best: Best | None = None
         self.preview: Preview | None = None

@@ -11,7 +11,7 @@ from ..config import TrainingConfig
 from .averaging import AveragedWeights
 from .batchnorm import has_batch_norm
 from .device import seeded
-from .pace import pace
+from .pace import PaceOfStep, scheduled
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +51,8 @@ class Optimisation:
         With the precision resolved.
     device : torch.device
         Of the network.
+    pace : callable
+        Learning rate and momentum of each step; those of the schedule when not given.
 
     Attributes
     ----------
@@ -63,10 +65,17 @@ class Optimisation:
         How often the learning rate was halved. Once it was, float16 gives way to float32.
     """
 
-    def __init__(self, network: nn.Module, config: TrainingConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainingConfig,
+        device: torch.device,
+        pace: PaceOfStep = scheduled,
+    ) -> None:
         import torch
 
         self._network, self._config, self._device = network, config, device
+        self._pace = pace
         self._layout = fast_layout(network, config.precision, device)
         network.to(memory_format=self._layout)
         self._optimiser = build_optimiser(network, config)
@@ -77,7 +86,7 @@ class Optimisation:
 
     def learning_rate(self, iteration: int) -> float:
         """Of the step with that number, from 0."""
-        return self._config.learning_rate * pace(self._config, iteration).rate / 2**self.halvings
+        return self._config.learning_rate * self._pace(self._config, iteration).rate / 2**self.halvings
 
     def step(self, images: Tensor, loss: LossOfLogits, iteration: int, *seed: int) -> float:
         """Learn from one batch; return the loss.
@@ -170,7 +179,7 @@ class Optimisation:
         self._scaler.update()
 
     def _set_pace(self, iteration: int) -> None:
-        now, rate = pace(self._config, iteration), self.learning_rate(iteration)
+        now, rate = self._pace(self._config, iteration), self.learning_rate(iteration)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["rate_factor"]
             if now.momentum is not None and "betas" in group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..config import TrainingConfig
@@ -28,7 +29,10 @@ class Pace:
     momentum: float | None
 
 
-def pace(config: TrainingConfig, iteration: int) -> Pace:
+PaceOfStep = Callable[[TrainingConfig, int], Pace]
+
+
+def scheduled(config: TrainingConfig, iteration: int) -> Pace:
     """Give the pace of a step; nothing else decides it, so a resumed training has no schedule to restore.
 
     Parameters
