@@ -6,14 +6,18 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import torch
 
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.data.ignored import IGNORE
 from napari_deepflash2.ensemble import train_ensemble
 from napari_deepflash2.ensemble.manifest import Manifest
+from napari_deepflash2.ensemble.member import Member
 from napari_deepflash2.ensemble.training_set import TrainingSet, read_training_set
+from napari_deepflash2.ensemble.weights import from_bytes, to_bytes
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.jobs.consensus import make_consensus
+from napari_deepflash2.progress import ignore_progress
 
 Arrays = list[np.ndarray]
 Blobs = Callable[..., tuple[Arrays, Arrays]]
@@ -230,6 +234,31 @@ def test_a_run_with_other_experts_is_not_resumed(
     settings = {**tiny, "consensus": {"method": method}}
     with pytest.raises(InputError, match=said):
         train_ensemble(images, None, tmp_path / "out", settings, resume=True, experts=experts)
+
+
+@pytest.mark.parametrize("target", ["soft", "experts"])
+def test_learning_from_experts_goes_on_to_the_bit(make_blobs: Blobs, tiny: Settings, target: str) -> None:
+    images, masks = make_blobs(3)
+    config = Configuration.of(_with(tiny, target=target))
+    data = TrainingSet.of_experts(images, _by_experts(masks), config)
+    split = np.array([0, 1]), np.array([2])
+    one, other = (Member(data, 1, split, config, torch.device("cpu")) for _ in range(2))
+    one.step()
+    other.restore(from_bytes(to_bytes(one.state()), Path("state")))
+    assert [one.step() for _ in range(3)] == [other.step() for _ in range(3)]
+
+
+def test_g7_no_foreground_in_a_fold_or_in_any_batch_of_it(make_blobs: Blobs, tiny: Settings) -> None:
+    images, masks = make_blobs(3)
+    experts = _by_experts(masks)
+    for number in (0, 1):
+        experts[number] = {name: np.zeros_like(mask) for name, mask in experts[number].items()}
+    for target in ("consensus", "soft", "experts"):
+        config = Configuration.of(_with(tiny, target=target))
+        data = TrainingSet.of_experts(images, experts, config)
+        member = Member(data, 1, (np.array([0, 1]), np.array([2])), config, torch.device("cpu"))
+        assert np.isfinite([member.step() for _ in range(2)]).all()
+        assert 0 <= member.validate(ignore_progress).mean_dice <= 1
 
 
 @pytest.mark.parametrize("target", ["soft", "experts"])
