@@ -64,6 +64,20 @@ def test_folders_give_the_consensus_that_the_consensus_command_writes(
     assert found.consensus == "staple"
 
 
+def test_real_experts_give_the_consensus_that_was_published(tmp_path: Path, shared_data: Path) -> None:
+    source = shared_data / "multi_expert" / "cfos_wue1"
+    (tmp_path / "experts").mkdir()
+    for expert in source.glob("expert*"):
+        (tmp_path / "experts" / expert.name).symlink_to(expert.resolve())
+    (tmp_path / "images").mkdir()
+    for image in sorted((source / "images").iterdir())[:3]:
+        (tmp_path / "images" / image.name).symlink_to(image.resolve())
+    found = _set(tmp_path / "images", tmp_path / "experts")
+    for id_, labels in zip(found.ids, found.labels, strict=True):
+        assert np.array_equal(labels == 1, iio.imread(source / "est_GT" / f"{id_}.png") > 0)
+    assert {len(names) for names in found.expert_names.values()} == {5}
+
+
 def test_arrays_give_what_folders_give(tmp_path: Path, make_blobs: Blobs) -> None:
     images, masks = make_blobs(3)
     experts = _by_experts(masks)
