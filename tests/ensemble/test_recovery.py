@@ -254,6 +254,7 @@ def test_the_preview_is_the_last_prediction_of_a_held_out_image(
 
 
 def test_of_a_large_image_the_middle_is_shown(make_blobs: Blobs, settings: Settings, tmp_path: Path) -> None:
+    from napari_deepflash2.data.planes import Region
     from napari_deepflash2.ensemble.preview import Preview
 
     image = np.arange(600 * 530, dtype=np.float32).reshape(600, 530, 1)
@@ -263,9 +264,9 @@ def test_of_a_large_image_the_middle_is_shown(make_blobs: Blobs, settings: Setti
     assert preview.image.shape == (512, 512, 1)
     assert preview.image[0, 0, 0] == image[44, 9, 0]
     preview.save(tmp_path, 3, 10)
-    assert json.loads((tmp_path / "preview" / "fold-3.json").read_text())["region"] == {
-        "y": 44,
-        "x": 9,
-        "height": 512,
-        "width": 512,
-    }
+    about = json.loads((tmp_path / "preview" / "fold-3.json").read_text())
+    assert about["region"] == {"y": 44, "x": 9, "height": 512, "width": 512}
+    assert about["whole"] == {"image": "a", "y": 44, "x": 9, "shape": [600, 530]}
+    region = Region("all", 100, 200, (900, 800))
+    of_block = Preview.of("all_block2", image, np.zeros((600, 530), np.uint8), mean, region)
+    assert of_block.whole == Region("all", 144, 209, (900, 800))

@@ -238,7 +238,8 @@ class Member:
         index = self.split[1][number]
         if index == self._previewed:
             image, truth = self.data.images[index], self.data.labels[index]
-            self.preview = Preview.of(self.data.ids[index], image, truth, mean)
+            region = self.data.regions[index] if self.data.regions else None
+            self.preview = Preview.of(self.data.ids[index], image, truth, mean, region)
 
 
 def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:

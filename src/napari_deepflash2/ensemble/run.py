@@ -156,7 +156,8 @@ def _events(lines: Iterable[bytes]) -> Iterator[Event]:
             event = json.loads(line)
         except ValueError:
             continue
-        yield event
+        if isinstance(event, dict):
+            yield event
 
 
 def _own_identity() -> Mapping[str, Any]:

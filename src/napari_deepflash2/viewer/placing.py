@@ -34,6 +34,8 @@ class Output:
         What it holds.
     appearance : mapping
         Keyword arguments for a new layer, such as ``colormap``.
+    reshapes : bool
+        Whether an earlier layer of another shape is updated too, or left to the user.
     """
 
     kind: Literal["labels", "image"]
@@ -41,6 +43,7 @@ class Output:
     name: str
     data: NDArray[Any]
     appearance: Mapping[str, Any] = field(default_factory=dict)
+    reshapes: bool = False
 
 
 def place(viewer: ViewerModel, output: Output, sources: Sequence[str], spatial: Mapping[str, Any]) -> Layer:
@@ -94,12 +97,16 @@ def find(viewer: ViewerModel, role: str, source: str) -> Layer | None:
 
 def _earlier(viewer: ViewerModel, output: Output, sources: Sequence[str]) -> Layer | None:
     wanted = Labels if output.kind == "labels" else Image
-    for layer in viewer.layers:
+    for layer in tuple(viewer.layers):
         ours = isinstance(layer, wanted) and role_of(layer) == output.role
         if not ours or not set(sources) & set(layer.metadata[TAG].get("sources", ())):
             continue
-        if layer.data.shape == output.data.shape and _untouched(layer):
-            return layer
+        same_shape = layer.data.shape == output.data.shape
+        if _untouched(layer) and (same_shape or output.reshapes):
+            if layer.data.ndim == output.data.ndim:
+                return layer
+            viewer.layers.remove(layer)
+            continue
         # Painted on since, or of another shape: it is the user's from now on.
         del layer.metadata[TAG]
     return None

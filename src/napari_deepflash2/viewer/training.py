@@ -19,6 +19,7 @@ from ..ensemble.run import EVENTS, INPUT, LOCK, STOP, RunFolder
 from ..errors import InputError
 from ..files import write_text
 from ..progress import ProgressCallback
+from .run_sources import write_sources
 from .run_state import RunState, advance
 from .training_data import DataOnDisk, Taken, data_on_disk
 
@@ -105,6 +106,7 @@ def start(
     try:
         with _new_input(folder):
             data = data_on_disk(taken, folder / INPUT, progress)
+            write_sources(taken, folder / INPUT)
             config.save(folder / INPUT / SETTINGS)
             write_text(folder / INPUT / JOB, json.dumps(data.paths()))
     except OSError as error:

@@ -56,6 +56,7 @@ class TrainEnsemble(Dock):
     def layers_changed(self) -> None:
         """Drop pairs whose layers are gone, and write names anew."""
         self.pairs.refresh()
+        self.training.layers_changed()
         self.update_buttons()
 
     def update_buttons(self) -> None:

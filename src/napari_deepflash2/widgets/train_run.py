@@ -19,6 +19,7 @@ from .dock import Dock, make_button, make_group, make_row, set_ready
 from .folders import folder_edit
 from .opening import open_dock
 from .tables import Table
+from .train_preview import PreviewPart
 from .train_progress import RunProgress
 from .train_words import end_text, result_cells
 from .workers import Job
@@ -59,6 +60,10 @@ class RunPart(QWidget):
         set_ready(self.resume_button, busy or self._why_not_resume())
         going = self._is_training() or self._dock.is_busy
         set_ready(self.stop_button, "" if going else "Nothing is being trained here.")
+
+    def layers_changed(self) -> None:
+        """Hear of layers that came and went."""
+        self.preview.layers_changed()
 
     def find_run(self) -> None:
         """Go on watching a run that this viewer, or one before it, has started."""
@@ -101,6 +106,8 @@ class RunPart(QWidget):
         was_going = not run.state.has_ended
         state = run.poll()
         self.going.show_state(state)
+        if was_going:
+            self.preview.look()
         if state.has_ended:
             self._timer.stop()
             self._show_end(run)
@@ -124,6 +131,8 @@ class RunPart(QWidget):
         self._shown = run
         self.result.setVisible(False)
         self.going.forget()
+        self.preview.watch(run.folder)
+        self.preview.setVisible(True)
         self._timer.start()
         self.look()
 
@@ -178,6 +187,8 @@ class RunPart(QWidget):
             "Open the prediction dock with this ensemble.",
         )
         self.going = RunProgress()
+        self.preview = PreviewPart(self._dock.viewer)
+        self.preview.setVisible(False)
         self.held_out = Table()
         self.result = make_group("Dice on images that were held out", [self.held_out, self.continue_button])
         self.result.setVisible(False)
@@ -189,6 +200,7 @@ class RunPart(QWidget):
             self._dock.progress,
             self._dock.message,
             self.going,
+            self.preview,
             self.result,
         ):
             layout.addWidget(widget)
