@@ -22,6 +22,7 @@ from .loaded import Ensemble, load_ensemble
 from .loop import Surroundings, train_member
 from .manifest import MANIFEST, Manifest, MemberRecord
 from .member import Member
+from .memory import kept_memory
 from .networks import build_network
 from .out_of_fold import predict_out_of_fold
 from .precision import with_precision
@@ -99,7 +100,8 @@ def train_ensemble(
         run = _Run.prepare(folder, data, settings, log, progress, resume)
         if tell is not None:
             tell(run.estimate())
-        run.train()
+        with kept_memory():
+            run.train()
         ensemble = load_ensemble(folder)
         log.write("finished", held_out_dice=ensemble.held_out_dice)
     return ensemble
