@@ -394,3 +394,29 @@ def test_b4_planes_that_are_empty_to_the_end_are_a_finding(three):
     tifffile.imwrite(three.images / "s.tif", stack.astype(np.uint8), metadata={"axes": "ZYX"})
     (note,) = read_image(three.images / "s.tif").notes
     assert "last 86 rows" in note.found
+
+
+def test_settings_of_reading_hold_for_a_whole_set(folders):
+    for number in range(2):
+        pixels = image(number).astype(np.float32)
+        pixels[0, 0] = np.nan
+        folders.add(f"{number}", pixels, mask(number) / np.float32(300))
+    found = {problem.code: problem for problem in folders.problems().values()}
+    assert "'not_finite' to 'background'" in found["not-finite"].remedy
+    assert "'mask_threshold'" in found["fractions"].remedy
+    data = folders.load(mask_threshold=0.5, not_finite="background")
+    np.testing.assert_array_equal(data.planes[0].labels, mask() > 0)
+    assert data.planes[0].image[0, 0, 0] == image()[1:].min()
+    read = {"mask_threshold": 0.5, "not_finite": "background"}
+    assert folders.problems(**read, largest_pixels=100)["0.tif"].code == "oversized"
+
+
+def test_c6_coloured_masks_are_read_by_a_table_of_colours(folders):
+    red = np.zeros((32, 48, 3), np.uint8)
+    red[mask() > 0] = (255, 0, 0)
+    for name in "ab":
+        folders.add(name, image(), mask())
+        tifffile.imwrite(folders.masks / f"{name}_mask.tif", red, photometric="rgb")
+    assert "'mask_colours'" in folders.problems()["a_mask.tif"].remedy
+    data = folders.load(mask_colours={"#000000": 0, "#ff0000": 1})
+    np.testing.assert_array_equal(data.planes[1].labels, mask() > 0)

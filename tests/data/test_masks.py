@@ -131,7 +131,7 @@ def test_c4_smoothed_and_grey_masks_are_refused_with_their_number_of_values():
     assert [problem.where for problem in error.problems] == ["m1.png", "m2.png", "m3.png"]
     assert {problem.code for problem in error.problems} == {"not-labels"}
     assert f"{len(np.unique(noise[noise > 0]))} grey values" in error.problems[1].found
-    assert "Threshold" in error.problems[1].remedy
+    assert "mask_threshold" in error.problems[1].remedy
 
 
 @pytest.mark.parametrize("slope", [3, 2, 1, 0.5, 0.2])

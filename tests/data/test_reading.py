@@ -37,6 +37,22 @@ def test_b15_not_finite_pixels_are_counted_and_placed(tmp_path, bad):
     assert "y 3, x 7" in str(error)
 
 
+def test_b15_not_finite_pixels_may_be_taken_for_background(tmp_path):
+    pixels = np.arange(5.0, 65.0, dtype=np.float32).reshape(4, 5, 3)
+    pixels[1, 2, 0], pixels[3, 3, 2] = np.nan, -np.inf
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
+    read = read_image(tmp_path / "a.tif", not_finite="background")
+    expected = pixels.copy()
+    expected[1, 2, 0], expected[3, 3, 2] = 5, 7
+    np.testing.assert_array_equal(read.data, expected)
+    assert read.data.dtype == np.float32
+    (note,) = read.notes
+    assert "2 of 60 values" in note.found
+    tifffile.imwrite(tmp_path / "a.tif", pixels * np.nan, photometric="rgb")
+    with pytest.raises(InputError, match="60 of 60"):
+        read_image(tmp_path / "a.tif", not_finite="background")
+
+
 def test_b15_the_largest_half_float_is_finite(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.array([[65504, -65504]], np.float16))
     assert read_image(tmp_path / "a.tif").data.max() == 65504

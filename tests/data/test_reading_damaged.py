@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_deepflash2.data import read_image, read_labels
+from napari_deepflash2.data import decoded, read_image, read_labels
 from napari_deepflash2.data.decoded import refuse_oversized
 from napari_deepflash2.errors import InputError
 
@@ -130,6 +130,26 @@ def test_b7_the_limit_holds_for_large_files_and_lets_whole_slides_pass(tmp_path)
         stream.truncate(10**10)
     refuse_oversized(tmp_path / "a.tif", (60_000, 60_000), 2)
     assert refusal(refuse_oversized, tmp_path / "a.tif", (70_000, 70_000), 2).problems[0].code == "oversized"
+
+
+def test_b8_a_bomb_is_refused_by_its_header_and_opens_once_confirmed(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoded, "_LARGE_BYTES", 1 << 20)
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2048, 2048), np.uint8), compression="zlib")
+    Image.fromarray(np.zeros((2048, 2048), np.uint8)).save(tmp_path / "a.png")
+    for name in ("a.tif", "a.png"):
+        (problem,) = refusal(read_image, tmp_path / name).problems
+        assert problem.code == "oversized"
+        assert "set 'largest_pixels' to 4194304" in problem.remedy
+        assert read_image(tmp_path / name, largest_pixels=2048**2).data.shape == (2048, 2048)
+        (small,) = refusal(read_labels, tmp_path / name, largest_pixels=2048**2 - 1).problems
+        assert small.code == "oversized"
+
+
+def test_b8_honest_pictures_of_any_size_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoded, "_LARGE_BYTES", 1 << 16)
+    noisy = np.random.default_rng(0).integers(0, 9, (512, 512), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", noisy, compression="zlib")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").data, noisy)
 
 
 @pytest.mark.filterwarnings("ignore:The legacy:DeprecationWarning")

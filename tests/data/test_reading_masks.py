@@ -52,7 +52,7 @@ def test_c5_whole_floats_are_labels_and_fractions_are_refused(tmp_path):
         tifffile.imwrite(tmp_path / "b.tif", np.array([[0, value, 1]], np.float32))
         error = refusal(read_labels, tmp_path / "b.tif")
         assert error.problems[0].code == "fractions"
-        assert "Threshold" in error.problems[0].remedy
+        assert "mask_threshold" in error.problems[0].remedy
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -73,6 +73,36 @@ def test_c6_coloured_mask_is_refused_with_its_colours(tmp_path):
     assert error.problems[0].code == "colour-mask"
     assert "(255, 0, 0) 25.0 %" in str(error)
     assert "grey values" in error.problems[0].remedy
+
+
+def test_c4_c5_a_threshold_turns_soft_masks_and_probabilities_into_labels(tmp_path):
+    soft = np.clip(np.add.outer(np.arange(16), np.arange(16)) * 9, 0, 255).astype(np.uint8)
+    Image.fromarray(soft).save(tmp_path / "a.jpg")
+    tifffile.imwrite(tmp_path / "b.tif", soft / np.float32(255))
+    jpeg = read_labels(tmp_path / "a.jpg", threshold=127)
+    assert (jpeg.data == (np.asarray(Image.open(tmp_path / "a.jpg")) > 127)).all()
+    assert jpeg.notes == ()
+    found = read_labels(tmp_path / "b.tif", threshold=0.5).data
+    np.testing.assert_array_equal(found, soft > 127)
+    assert found.dtype == np.uint8
+
+
+def test_c6_colours_that_are_named_are_labels_and_others_are_refused(tmp_path):
+    picture = np.zeros((6, 6, 3), np.uint8)
+    picture[1:3], picture[4:] = (255, 0, 0), (0, 16, 255)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    Image.fromarray(picture).quantize().save(tmp_path / "b.png")
+    alpha = np.dstack([picture, np.full((6, 6), 255, np.uint8)])
+    Image.fromarray(alpha).save(tmp_path / "c.png")
+    colours = {"#000000": 0, "#FF0000": 1, "#0010ff": 2}
+    for name in "abc":
+        labels = read_labels(tmp_path / f"{name}.png", colours=colours)
+        assert (labels.axes, labels.data[:, 0].tolist()) == ("YX", [0, 1, 1, 0, 2, 2])
+    with pytest.raises(InputError) as caught:
+        read_labels(tmp_path / "a.png", colours={"#000000": 0, "#ff0000": 1})
+    (problem,) = caught.value.problems
+    assert problem.code == "unknown-colours"
+    assert "(0, 16, 255) 100.0 %" in problem.found
 
 
 def test_c6_palette_mask_gives_the_numbers_of_the_table(tmp_path):

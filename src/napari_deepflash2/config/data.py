@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from .section import Section
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class DataConfig(Section):
@@ -26,6 +29,28 @@ class DataConfig(Section):
         None,
         description="Value of the masks that says a pixel was not judged: it has no part in sampling, loss "
         "and scores. With 0, what is not painted is ignored, and the lowest other value is the background.",
+    )
+    mask_threshold: float | None = Field(
+        None,
+        description="Values of masks above it are foreground, all others background: for probabilities and "
+        "for masks with soft edges.",
+    )
+    mask_colours: (
+        dict[Annotated[str, Field(pattern="^#[0-9A-Fa-f]{6}$")], Annotated[int, Field(ge=0)]] | None
+    ) = Field(
+        None, description="The value of each colour, such as #ff0000, in masks that are coloured pictures."
+    )
+    not_finite: Literal["refuse", "background"] = Field(
+        "refuse",
+        description="Whether images with NaN or infinite values are refused, or these pixels take the lowest "
+        "value of their channel.",
+    )
+    largest_pixels: int | None = Field(
+        None,
+        ge=1,
+        description="Most values (pixels times channels) that a file may announce. Without it, 4 billion, "
+        "and above 1 GiB no more than 500 times the size of the file, so that a damaged or malicious header "
+        "cannot take all memory.",
     )
     pages: Literal["refuse", "slices", "channels"] = Field(
         "refuse",
@@ -59,3 +84,7 @@ class DataConfig(Section):
         if stated is not None or self.pixel_size is None:
             return stated
         return self.pixel_size, self.pixel_size
+
+    def thresholded(self, mask: NDArray[Any]) -> NDArray[Any]:
+        """Make a mask 0 and 1 by the threshold that is set; leave it as it is where none is."""
+        return mask if self.mask_threshold is None else (mask > self.mask_threshold).astype("u1")

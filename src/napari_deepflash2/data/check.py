@@ -23,8 +23,9 @@ from .pairing import find_pairs
 from .pixel_size import notes_of_sizes
 from .planes import Plane
 from .preparing import prepared, split_table
-from .reading import ImageFile, Pages, read_image, read_labels
+from .reading import ImageFile
 from .set_checks import ReadPair, channels_of_set, gathered, in_channels, notes_of_images, problems_of_set
+from .set_reading import read_set_image, read_set_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,8 +223,8 @@ def read_pairs(
     """Read what can be read; a pair of which one file cannot is left out and its problems are kept."""
     pairs, problems = [], []
     for image_path, mask_path in paths:
-        image, image_problems = _tried(read_image, image_path, config)
-        mask, mask_problems = _tried(read_labels, mask_path, config)
+        image, image_problems = _tried(read_set_image, image_path, config)
+        mask, mask_problems = _tried(read_set_labels, mask_path, config)
         problems += [*image_problems, *mask_problems]
         if image is not None and mask is not None:
             pairs.append(ReadPair(image_id(image_path), image_path, mask_path, image, mask))
@@ -231,10 +232,10 @@ def read_pairs(
 
 
 def _tried(
-    read: Callable[[Path, Pages], ImageFile], path: Path, config: DataConfig
+    read: Callable[[Path, DataConfig], ImageFile], path: Path, config: DataConfig
 ) -> tuple[ImageFile | None, tuple[Problem, ...]]:
     try:
-        return read(path, config.pages), ()
+        return read(path, config), ()
     except InputError as error:
         return None, error.problems
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ DECODING_ERRORS = (
 
 _MOST_PIXELS = 4_000_000_000
 _LARGE_BYTES = 1 << 30
-_HIGHEST_RATIO = 2_000
+# Deflate reaches 1,030; pictures with something in them stay below a tenth of that.
+_HIGHEST_RATIO = 500
 
 
 @dataclass(frozen=True)
@@ -84,19 +86,36 @@ def unreadable(path: Path, error: object) -> InputError:
     )
 
 
-def refuse_oversized(path: Path, shape: tuple[int, ...], itemsize: int) -> None:
-    """Refuse by the header alone what would not fit into memory, before any is taken."""
-    pixels = 1
-    for length in shape:
-        pixels *= length
+def refuse_oversized(
+    path: Path, shape: tuple[int, ...], itemsize: int, largest_pixels: int | None = None
+) -> None:
+    """Refuse by the header alone what would not fit into memory, before any is taken.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    shape : tuple of int
+        What its header announces.
+    itemsize : int
+        Bytes of one value.
+    largest_pixels : int, optional
+        Most values there may be. Without it they are 4 billion, and where they take more than 1 GiB, no
+        more than 500 times the size of the file.
+    """
+    pixels = math.prod(shape)
     size = path.stat().st_size
-    if pixels > _MOST_PIXELS or (
-        pixels * itemsize > _LARGE_BYTES and pixels * itemsize > _HIGHEST_RATIO * size
-    ):
+    if largest_pixels is None:
+        swollen = pixels * itemsize > _LARGE_BYTES and pixels * itemsize > _HIGHEST_RATIO * size
+        allowed = pixels <= _MOST_PIXELS and not swollen
+    else:
+        allowed = pixels <= largest_pixels
+    if not allowed:
         raise InputError.one(
             path,
             f"its header announces {' x '.join(map(str, shape))} values "
             f"({pixels * itemsize / 2**30:.1f} GiB) in a file of {size} bytes",
-            "Export the image again, or crop it into smaller ones.",
+            "Export the image again, or crop it into smaller ones; if this is right, set 'largest_pixels' "
+            f"to {pixels}.",
             "oversized",
         )

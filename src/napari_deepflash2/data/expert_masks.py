@@ -14,8 +14,8 @@ from ..config import DataConfig
 from ..errors import InputError, Problem, raise_if_any
 from .experts import ExpertFolder
 from .masks import interpret_masks
-from .reading import read_labels
 from .set_checks import gathered
+from .set_reading import read_set_labels
 
 Keys = Sequence[tuple[str, str]]
 
@@ -99,7 +99,7 @@ def _read(paths: Sequence[Path], config: DataConfig) -> tuple[list[NDArray[np.in
     problems: list[Problem] = []
     for path in paths:
         try:
-            file = read_labels(path, config.pages)
+            file = read_set_labels(path, config)
         except InputError as error:
             problems += error.problems
         else:

@@ -127,8 +127,8 @@ def _refuse_grey_images(shapes: Sequence[Shapes], names: Sequence[str]) -> None:
             name,
             f"is not a label image: {shape.values} grey values, as after JPEG, smoothing or resizing, or of "
             "a microscope image",
-            "Threshold it, for instance at half its maximum, and save it as PNG or TIFF; if it is an image, "
-            "give the folder of masks.",
+            "Set 'mask_threshold', for instance to half its maximum, and look at the pictures of the check; "
+            "if it is an image, give the folder of masks.",
             "not-labels",
         )
         for shape, name in zip(shapes, names, strict=True)

@@ -36,8 +36,17 @@ def extensions_of(name: str) -> set[str]:
     return {extension for extension, of in Image.registered_extensions().items() if of == name}
 
 
-def decode_picture(path: Path, name: str) -> Decoded:
+def decode_picture(path: Path, name: str, largest_pixels: int | None = None) -> Decoded:
     """Read a picture of the named format.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    name : str
+        From `picture_format`.
+    largest_pixels : int, optional
+        See `refuse_oversized`.
 
     Raises
     ------
@@ -46,14 +55,14 @@ def decode_picture(path: Path, name: str) -> Decoded:
     """
     try:
         with path.open("rb") as stream:
-            return _decode(path, name, stream)
+            return _decode(path, name, stream, largest_pixels)
     except InputError:
         raise
     except DECODING_ERRORS as error:
         raise unreadable(path, error) from error
 
 
-def _decode(path: Path, name: str, stream: BinaryIO) -> Decoded:
+def _decode(path: Path, name: str, stream: BinaryIO, largest_pixels: int | None) -> Decoded:
     # Not `Image.open`: that refuses honest pictures of more than 179 million pixels.
     image = Image.OPEN[name][0](stream, str(path))
     frames = int(getattr(image, "n_frames", 1))
@@ -61,7 +70,7 @@ def _decode(path: Path, name: str, stream: BinaryIO) -> Decoded:
         raise InputError.one(
             path, f"holds {frames} frames", "Save the frames as a TIFF with axes.", "several-frames"
         )
-    refuse_oversized(path, (image.height, image.width, len(image.getbands())), 2)
+    refuse_oversized(path, (image.height, image.width, len(image.getbands())), 2, largest_pixels)
     raw_mode = _raw_mode(image)
     image.load()
     return Decoded(

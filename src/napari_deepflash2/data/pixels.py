@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -125,6 +126,31 @@ def labels_of_palette(path: Path, decoded: Decoded) -> Decoded:
         return replace(decoded, data=_looked_up(path, decoded.data, decoded.palette[:, 0]), palette=None)
     note = _note(path, "labels are the numbers of the colour table, not its colours", "palette")
     return replace(decoded, palette=None, notes=(*decoded.notes, note))
+
+
+def labels_of_colours(path: Path, decoded: Decoded, colours: Mapping[str, int]) -> Decoded:
+    """Give each pixel of a coloured mask the label of its colour, named as ``#RRGGBB``.
+
+    Raises
+    ------
+    InputError
+        Where the mask holds colours that are not named.
+    """
+    if not (decoded.colour and decoded.axes.endswith("C")) or decoded.data.dtype != np.uint8:
+        return decoded
+    packed = decoded.data.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    labels = np.full(packed.shape, -1, np.int64)
+    for name, label in colours.items():
+        labels[packed == int(name[1:], 16)] = label
+    unknown = decoded.data[labels < 0]
+    if unknown.size:
+        raise InputError.one(
+            path,
+            f"holds colours that 'mask_colours' does not name: {colour_table(unknown)}",
+            "Name them too, or correct the mask.",
+            "unknown-colours",
+        )
+    return replace(decoded, data=labels, axes=decoded.axes[:-1], colour=False)
 
 
 def _looked_up(path: Path, rows: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, Problem
 from .decoded import Decoded, unreadable
 from .folders import FOREIGN_EXTENSIONS, PICTURE_EXTENSIONS, TIFF_EXTENSIONS, list_images
+from .image_findings import brightness_notes, tail_notes
 from .pictures import decode_other, decode_picture, extensions_of, picture_format
 from .pixel_size import PixelSize
 from .pixels import (
@@ -19,16 +21,17 @@ from .pixels import (
     arranged,
     colour_table,
     colours_of_palette,
+    labels_of_colours,
     labels_of_palette,
     one_channel_of_grey,
     without_alpha,
 )
 from .tiff import decode_tiff
 
-__all__ = ["ImageFile", "Pages", "list_images", "read_image", "read_labels"]
+__all__ = ["ImageFile", "NotFinite", "Pages", "list_images", "read_image", "read_labels"]
 
-_JPEG_BLOCK = 16
-_SHORTEST_TAIL = 4
+NotFinite = Literal["refuse", "background"]
+
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -54,7 +57,13 @@ class ImageFile:
     pixel_size: PixelSize | None = None
 
 
-def read_image(path: Path | str, pages: Pages = "refuse") -> ImageFile:
+def read_image(
+    path: Path | str,
+    pages: Pages = "refuse",
+    *,
+    largest_pixels: int | None = None,
+    not_finite: NotFinite = "refuse",
+) -> ImageFile:
     """Read an image of any number of channels.
 
     An opaque alpha channel is left out, RGB with three equal channels becomes one channel, a picture with
@@ -66,6 +75,10 @@ def read_image(path: Path | str, pages: Pages = "refuse") -> ImageFile:
         The file; its content decides the format, not its extension.
     pages : {"refuse", "slices", "channels"}
         What pages are that the file does not explain.
+    largest_pixels : int, optional
+        Most values that a file may announce; see `refuse_oversized` for what holds without.
+    not_finite : {"refuse", "background"}
+        Whether NaN and infinite values are refused, or take the lowest value of their channel.
 
     Returns
     -------
@@ -78,13 +91,20 @@ def read_image(path: Path | str, pages: Pages = "refuse") -> ImageFile:
         Where the file cannot be read without doubt, or holds NaN or infinite values.
     """
     path = Path(path)
-    decoded = colours_of_palette(path, arranged(path, _decoded(path), pages))
+    decoded = colours_of_palette(path, arranged(path, _decoded(path, largest_pixels), pages))
     decoded = one_channel_of_grey(path, without_alpha(path, decoded))
-    _refuse_not_finite(path, decoded)
-    return _finished(path, decoded, [*_brightness_notes(path, decoded), *_tail_notes(path, decoded)])
+    decoded = _finite(path, decoded, not_finite)
+    return _finished(path, decoded, [*brightness_notes(path, decoded), *tail_notes(path, decoded)])
 
 
-def read_labels(path: Path | str, pages: Pages = "refuse") -> ImageFile:
+def read_labels(
+    path: Path | str,
+    pages: Pages = "refuse",
+    *,
+    largest_pixels: int | None = None,
+    threshold: float | None = None,
+    colours: Mapping[str, int] | None = None,
+) -> ImageFile:
     """Read a mask: whole numbers as stored, without a channel axis.
 
     A grey picture saved as RGB(A) is accepted. What the numbers mean is decided over all masks of a set by
@@ -96,6 +116,12 @@ def read_labels(path: Path | str, pages: Pages = "refuse") -> ImageFile:
         The file; its content decides the format, not its extension.
     pages : {"refuse", "slices", "channels"}
         What pages are that the file does not explain; a mask has no channels.
+    largest_pixels : int, optional
+        As for `read_image`.
+    threshold : float, optional
+        Values above it become 1, all others 0: for probabilities and for masks with soft edges.
+    colours : mapping of str to int, optional
+        The label of each colour, as ``#RRGGBB``, in coloured masks.
 
     Returns
     -------
@@ -108,9 +134,14 @@ def read_labels(path: Path | str, pages: Pages = "refuse") -> ImageFile:
         Where the file cannot be read without doubt, is coloured, or holds fractions.
     """
     path = Path(path)
-    decoded = labels_of_palette(path, arranged(path, _decoded(path), pages))
+    decoded = arranged(path, _decoded(path, largest_pixels), pages)
+    if colours:
+        decoded = labels_of_colours(path, without_alpha(path, colours_of_palette(path, decoded)), colours)
+    decoded = labels_of_palette(path, decoded)
     decoded = one_channel_of_grey(path, without_alpha(path, decoded))
     _refuse_channels(path, decoded)
+    if threshold is not None:
+        decoded = replace(decoded, data=(decoded.data > threshold).astype(np.uint8), lossy=False)
     lossy = Problem(
         str(path),
         "a mask in a format that changes values when it saves",
@@ -120,7 +151,7 @@ def read_labels(path: Path | str, pages: Pages = "refuse") -> ImageFile:
     return _finished(path, _as_integers(path, decoded), [lossy] if decoded.lossy else [])
 
 
-def _decoded(path: Path) -> Decoded:
+def _decoded(path: Path, largest_pixels: int | None) -> Decoded:
     if path.exists() and not path.is_file():
         # Opening a named pipe would wait for ever.
         raise InputError.one(path, "is not a regular file", "Give the image file itself.", "not-a-file")
@@ -134,10 +165,14 @@ def _decoded(path: Path) -> Decoded:
     if not start:
         raise InputError.one(path, "the file is empty (0 bytes)", "Copy it again.", "unreadable")
     if start.startswith(_TIFF_STARTS):
-        return _with_extension_note(path, decode_tiff(path), TIFF_EXTENSIONS | FOREIGN_EXTENSIONS, "TIFF")
+        return _with_extension_note(
+            path, decode_tiff(path, largest_pixels), TIFF_EXTENSIONS | FOREIGN_EXTENSIONS, "TIFF"
+        )
     name = picture_format(start)
     if name is not None:
-        return _with_extension_note(path, decode_picture(path, name), extensions_of(name), name)
+        return _with_extension_note(
+            path, decode_picture(path, name, largest_pixels), extensions_of(name), name
+        )
     return _foreign(path)
 
 
@@ -178,81 +213,41 @@ def _orientation_note(path: Path, orientation: int) -> Problem:
     )
 
 
-def _refuse_not_finite(path: Path, decoded: Decoded) -> None:
+def _finite(path: Path, decoded: Decoded, not_finite: NotFinite) -> Decoded:
     if decoded.data.dtype.kind not in "buif":
         raise InputError.one(path, f"its values are {decoded.data.dtype}", "Save real numbers.", "bad-dtype")
     if decoded.data.dtype.kind != "f":
-        return
+        return decoded
     # Beyond float32 is as good as infinite: everything is computed in float32.
     limit = float(np.finfo(np.float32).max)
     bad = ~(np.abs(decoded.data) <= min(limit, float(np.finfo(decoded.data.dtype).max)))
     count = int(np.count_nonzero(bad))
-    if count:
-        first = ", ".join(
-            f"{axis.lower()} {index}" for axis, index in zip(decoded.axes, np.argwhere(bad)[0], strict=True)
-        )
-        raise InputError.one(
-            path,
-            f"{count} of {bad.size} values are NaN or infinite, the first at {first}",
-            "Replace them, for instance by the background, and save the image again.",
-            "not-finite",
-        )
+    if not count:
+        return decoded
+    if not_finite == "refuse" or count == bad.size:
+        raise _not_finite(path, decoded, bad)
+    found = f"{count} of {bad.size} values are NaN or infinite and were set to the lowest of their channel"
+    note = Problem(str(path), found, "Nothing to do if these pixels are background.", "not-finite")
+    return replace(decoded, data=_with_lowest(decoded, bad), notes=(*decoded.notes, note))
 
 
-def _brightness_notes(path: Path, decoded: Decoded) -> list[Problem]:
-    data = decoded.data
-    channels = [data[..., i] for i in range(data.shape[-1])] if decoded.axes.endswith("C") else [data]
-    names = [f"channel {i} " for i in range(len(channels))] if len(channels) > 1 else [""]
-    notes = []
-    for channel, name in zip(channels, names, strict=True):
-        notes += _constant(path, channel, name)
-        # The white ground of a stained slide is saturated by right.
-        notes += [] if decoded.colour else _saturated(path, channel, name)
-    return notes
+def _not_finite(path: Path, decoded: Decoded, bad: NDArray[np.bool_]) -> InputError:
+    first = ", ".join(
+        f"{axis.lower()} {index}" for axis, index in zip(decoded.axes, np.argwhere(bad)[0], strict=True)
+    )
+    return InputError.one(
+        path,
+        f"{np.count_nonzero(bad)} of {bad.size} values are NaN or infinite, the first at {first}",
+        "Replace them, for instance by the background, and save the image again; or set 'not_finite' to "
+        "'background'.",
+        "not-finite",
+    )
 
 
-def _constant(path: Path, channel: NDArray[Any], name: str) -> list[Problem]:
-    if channel.min() != channel.max():
-        return []
-    found = f"{name}has the same value {channel.min()} everywhere"
-    return [Problem(str(path), found, "Check that this is the image you mean.", "constant")]
-
-
-def _saturated(path: Path, channel: NDArray[Any], name: str) -> list[Problem]:
-    high = channel.max()
-    if channel.dtype.kind not in "iu" or high != np.iinfo(channel.dtype).max or channel.min() == high:
-        return []
-    share = float(np.mean(channel == high))
-    if share < 0.25:
-        return []
-    found = f"{name}is saturated: {share:.0%} of its pixels have the highest value {high}"
-    return [Problem(str(path), found, "Use a less exposed image if there is one.", "saturated")]
-
-
-def _tail_notes(path: Path, decoded: Decoded) -> list[Problem]:
-    """Note rows at the end that are empty over the full width, as power failures leave them."""
-    channels = decoded.data.shape[-1] if decoded.axes.endswith("C") else 1
-    rows = decoded.data.reshape(-1, decoded.data.shape[decoded.axes.index("X")], channels)
-    if not _is_blank(rows[-1:], decoded.lossy).all():
-        return []
-    filled = np.flatnonzero(~_is_blank(rows, decoded.lossy))
-    # A picture with a border is empty above as well.
-    if not filled.size or filled[0] > 0:
-        return []
-    tail = len(rows) - 1 - int(filled[-1])
-    if tail < max(_SHORTEST_TAIL, len(rows) // 50):
-        return []
-    found = f"its last {tail} rows are empty from end to end, as in a file cut short"
-    return [Problem(str(path), found, "Compare it with the original, and copy it again.", "empty-end")]
-
-
-def _is_blank(rows: NDArray[Any], lossy: bool) -> NDArray[np.bool_]:
-    """Mark rows (n, X, C) of zeros, or of one block again and again: what JPEG makes of missing data."""
-    if not lossy:
-        return np.asarray((rows == 0).all((1, 2)))
-    repeated = (rows[:, _JPEG_BLOCK:] == rows[:, :-_JPEG_BLOCK]).all((1, 2))
-    # The ground of a stained slide may well be white throughout.
-    return np.asarray(repeated & ~np.isin(rows[:, 0], (0, 255)).all(1))
+def _with_lowest(decoded: Decoded, bad: NDArray[np.bool_]) -> NDArray[Any]:
+    channels = tuple(range(decoded.data.ndim - decoded.axes.endswith("C")))
+    lowest = np.where(bad, np.inf, decoded.data).min(channels)
+    return np.where(bad, np.where(np.isfinite(lowest), lowest, 0), decoded.data).astype(decoded.data.dtype)
 
 
 def _refuse_channels(path: Path, decoded: Decoded) -> None:
@@ -262,7 +257,8 @@ def _refuse_channels(path: Path, decoded: Decoded) -> None:
         raise InputError.one(
             path,
             f"is coloured, so its labels are unknown; its colours: {colour_table(decoded.data)}",
-            "Save the mask as grey values, one whole number for each class (0 is background).",
+            "Save the mask as grey values, one whole number for each class (0 is background); or set "
+            "'mask_colours' to the class of each colour.",
             "colour-mask",
         )
     raise InputError.one(
@@ -292,6 +288,6 @@ def refuse_fractions(where: object, data: NDArray[Any]) -> None:
         raise InputError.one(
             where,
             f"is not a label image: it holds fractions such as {example}",
-            "Threshold it, for instance at 0.5, and save whole numbers (0 background, 1 foreground).",
+            "Set 'mask_threshold', for instance to 0.5, or save whole numbers (0 background, 1 foreground).",
             "fractions",
         )

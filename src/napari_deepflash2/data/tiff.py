@@ -26,8 +26,15 @@ _YCBCR = 6
 _JPEG_COMPRESSIONS = {6, 7, 33007, 34892, 33003, 33004, 33005, 34712}
 
 
-def decode_tiff(path: Path) -> Decoded:
+def decode_tiff(path: Path, largest_pixels: int | None = None) -> Decoded:
     """Read the one image of a TIFF file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    largest_pixels : int, optional
+        See `refuse_oversized`.
 
     Raises
     ------
@@ -38,7 +45,7 @@ def decode_tiff(path: Path) -> Decoded:
     refuse_endless_pages(path)
     try:
         with _errors_logged() as errors, tifffile.TiffFile(path) as tif:
-            decoded = _decode(path, tif)
+            decoded = _decode(path, tif, largest_pixels)
     except InputError:
         raise
     except DECODING_ERRORS as error:
@@ -49,11 +56,11 @@ def decode_tiff(path: Path) -> Decoded:
     return decoded
 
 
-def _decode(path: Path, tif: tifffile.TiffFile) -> Decoded:
+def _decode(path: Path, tif: tifffile.TiffFile, largest_pixels: int | None) -> Decoded:
     series = _only_series(path, tif)
     page = series.keyframe
     _refuse_colour_space(path, page)
-    refuse_oversized(path, series.shape, np.dtype(series.dtype).itemsize)
+    refuse_oversized(path, series.shape, np.dtype(series.dtype).itemsize, largest_pixels)
     _refuse_cut_data(path, series)
     # One worker, because errors logged by other threads could not be told from those of other files.
     data: NDArray[Any] = np.asarray(series.asarray(maxworkers=1))

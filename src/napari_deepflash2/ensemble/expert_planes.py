@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..config import Configuration
+from ..config import Configuration, DataConfig
 from ..data.check import Examined, contrast_notes, planes_of, read_pairs, size_notes
 from ..data.expert_masks import read_expert_objects
 from ..data.experts import find_expert_masks
@@ -139,7 +139,7 @@ def _from_arrays(
     progress: ProgressCallback,
 ) -> ExpertPlanes:
     ids, checked = numbered_images(images, len(experts), "sets of experts' masks")
-    masks = {id_: _named(of_image) for id_, of_image in zip(ids, experts, strict=True)}
+    masks = {id_: _named(of_image, config.data) for id_, of_image in zip(ids, experts, strict=True)}
     _refuse_without_masks(masks)
     of_expert = [
         (image, mask, _name(id_, expert))
@@ -164,10 +164,11 @@ def _resized(masks: Masks, shapes: Mapping[str, tuple[int, ...]]) -> Masks:
     }
 
 
-def _named(masks: MasksOfImage) -> dict[str, NDArray[Any]]:
+def _named(masks: MasksOfImage, config: DataConfig) -> dict[str, NDArray[Any]]:
     numbered = {f"expert {number}": mask for number, mask in enumerate(masks, start=1)}
     of_expert = masks if isinstance(masks, Mapping) else numbered
-    return {str(name): np.asarray(mask) for name, mask in of_expert.items() if mask is not None}
+    arrays = {str(name): np.asarray(mask) for name, mask in of_expert.items() if mask is not None}
+    return {name: config.thresholded(mask) for name, mask in arrays.items()}
 
 
 def _name(image: str, expert: str) -> str:

@@ -219,7 +219,7 @@ class TrainingSet:
 
         ids, checked = numbered_images(images, len(masks), "masks")
         mask_names = [f"mask {id_}" for id_ in ids]
-        arrays = [np.asarray(mask) for mask in masks]
+        arrays = [config.thresholded(np.asarray(mask)) for mask in masks]
         check_shapes(zip(checked, arrays, mask_names, strict=True))
         pixels, size = on_target_grid(checked, config)
         found = interpret_masks(

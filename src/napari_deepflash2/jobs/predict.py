@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Configuration
-from ..data import ImageFile, image_id, list_images, read_image
+from ..data import ImageFile, image_id, list_images
 from ..data.pixel_size import PixelSize, as_tiff_tags
 from ..data.resampling import target_shape
 from ..data.set_checks import in_channels
+from ..data.set_reading import read_set_image
 from ..errors import InputError, Problem, raise_if_any
 from ..files import written_aside
 from ..progress import Progress, ProgressCallback, ignore_progress
@@ -92,7 +93,7 @@ def predict_folder(
     rows: list[dict[str, Any]] = []
     notes = list(ensemble.notes)
     for done, path in enumerate(paths, start=1):
-        image = read_image(path, config.data.pages)
+        image = read_set_image(path, config.data)
         planes = _planes(image, ensemble.channels)
         size = _size_of_pixels(image, ensemble, config)
         predictions = [
@@ -112,7 +113,7 @@ def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configur
     problems: list[Problem] = []
     for path in paths:
         try:
-            image = read_image(path, config.data.pages)
+            image = read_set_image(path, config.data)
             _refuse_unknown_size(path, image, ensemble, config)
         except InputError as error:
             problems.extend(error.problems)
