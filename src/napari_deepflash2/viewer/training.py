@@ -78,7 +78,8 @@ class TrainingRun:
             return f"its folder {self.folder} is gone, and what was learned with it"
         path = self.folder / INPUT / LOG
         text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
-        return text[-LOG_TAIL:] or "the training process was ended from outside, without a word of its own"
+        said = f". The last it said: {text[-LOG_TAIL:]}" if text else ""
+        return f"the training process was ended from outside, or crashed{said}"
 
 
 def start(
