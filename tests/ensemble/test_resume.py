@@ -148,6 +148,18 @@ def test_resuming_where_nothing_is_begins(tmp_path: Path, make_blobs: Blobs, tin
     assert len(train_ensemble(*make_blobs(2), tmp_path / "new", tiny, resume=True).members) == 2
 
 
+def test_b5_a_single_flipped_bit_of_an_image_is_noticed(
+    make_blobs: Blobs, settings: Settings, uninterrupted: Path
+) -> None:
+    images, masks = make_blobs(3)
+    images[1][5, 7] ^= 1
+    with pytest.raises(InputError) as caught:
+        train_ensemble(images, masks, uninterrupted, settings, resume=True)
+    assert [problem.found for problem in caught.value.problems] == [
+        "image 0002 was other values when the run began and is changed now"
+    ]
+
+
 def test_changed_data_and_settings_are_refused_with_all_differences(
     make_blobs: Blobs, settings: Settings, uninterrupted: Path
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..data.normalisation import FloatImage
 from ..data.pixel_size import PixelSize, in_words
-from ..errors import Problem
+from ..errors import Problem, listed
 from .manifest import Manifest
 from .training_set import array_hash
 
@@ -46,15 +46,21 @@ def resampled_note(name: str, size: PixelSize | None, target: float | None) -> P
 
 
 def _trained_on(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Problem]:
-    own = array_hash(image)
-    for id_, other in manifest.image_hashes.items():
-        if own == other:
-            yield Problem(
-                name,
-                f"was image {id_} of the training, so the prediction looks better than on new images",
-                "Judge the ensemble by the Dice in out_of_fold.csv.",
-                "was-trained-on",
-            )
+    whole = array_hash(image)
+    blocks = {id_: array_hash(_block(image, place)) for id_, place in manifest.blocks.items()}
+    seen = [id_ for id_, other in manifest.image_hashes.items() if other in (whole, blocks.get(id_))]
+    if seen:
+        yield Problem(
+            name,
+            f"was image {listed(seen)} of the training, so the prediction looks better than on new images",
+            "Judge the ensemble by the Dice in out_of_fold.csv.",
+            "was-trained-on",
+        )
+
+
+def _block(image: FloatImage, place: tuple[int, int, int, int]) -> FloatImage:
+    y, x, height, width = place
+    return image[y : y + height, x : x + width]
 
 
 def _pixel_size(name: str, manifest: Manifest, own: PixelSize | None) -> Iterator[Problem]:

@@ -122,6 +122,8 @@ class Manifest(_Part):
         Group of each image, by ID; images of one group are never on both sides of a split.
     folds : dict of str to int
         The fold in which an image is held out, by ID; images that never are have none.
+    blocks : dict of str to (int, int, int, int)
+        First row, first column, height and width of the images that are blocks of a larger one, by ID.
     pixel_sizes : dict of str to (float, float)
         Height and width of a pixel in micrometres, by ID, as they were trained on, where they are known.
     versions : dict of str to str
@@ -146,6 +148,7 @@ class Manifest(_Part):
     value_ranges: tuple[tuple[float, float], ...]
     groups: dict[str, str] = {}
     folds: dict[str, int] = {}
+    blocks: dict[str, tuple[int, int, int, int]] = {}
     pixel_sizes: dict[str, tuple[float, float]] = {}
     versions: dict[str, str]
     environment: dict[str, Any]

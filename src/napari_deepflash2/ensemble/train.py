@@ -248,6 +248,11 @@ def _new_manifest(
         value_ranges=data.value_ranges,
         groups=dict(zip(data.ids, data.groups, strict=True)),
         folds={id_: fold for id_, fold in zip(data.ids, folds, strict=True) if fold is not None},
+        blocks={
+            id_: (region.y, region.x, *image.shape[:2])
+            for id_, region, image in zip(data.ids, data.regions, data.images, strict=True)
+            if region is not None
+        },
         pixel_sizes={
             id_: size for id_, size in zip(data.ids, data.pixel_sizes, strict=True) if size is not None
         },
