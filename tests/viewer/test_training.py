@@ -3,6 +3,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from napari.components import ViewerModel
 
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.ensemble import load_ensemble
+from napari_deepflash2.ensemble.manifest import Manifest
 from napari_deepflash2.ensemble.run import EventLog, RunFolder
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.progress import Cancelled, ignore_progress
 from napari_deepflash2.viewer import training
-from napari_deepflash2.viewer.pairs import make_pair
+from napari_deepflash2.viewer.pairs import make_pair, pair_with_experts
 from napari_deepflash2.viewer.recent import last_run, remember_run
 from napari_deepflash2.viewer.training import (
     TrainingRun,
@@ -63,6 +65,26 @@ def test_an_ensemble_is_trained_in_a_process_of_its_own(taken, tmp_path):
     assert not can_resume(tmp_path / "ensemble")
     with pytest.raises(InputError, match="is not empty"):
         start(taken, tmp_path / "ensemble", _config(2), ignore_progress)
+
+
+def test_a_run_learns_from_experts_and_keeps_groups_together(tmp_path):
+    viewer = ViewerModel()
+    pairs = []
+    for number, group in enumerate(("mouse", "mouse", "rat")):
+        mask = np.zeros((48, 48), np.uint8)
+        mask[12:36, 12 : 30 + number] = 1
+        image = viewer.add_image(np.random.default_rng(number).normal(mask * 50.0, 10), name=f"img{number}")
+        experts = [viewer.add_labels(np.roll(mask, shift, 0), name=n) for shift, n in enumerate("AB")]
+        for expert, name in zip(experts, "AB", strict=True):
+            expert.name = f"img{number} {name}"
+        pairs.append(replace(pair_with_experts(image, experts), group=group))
+    run = start(take_pairs(pairs), tmp_path / "ensemble", _config(2), ignore_progress)
+    state = _until(run, lambda state: state.has_ended)
+    assert state.phase == "finished", state.message
+    manifest = Manifest.load(tmp_path / "ensemble")
+    assert manifest.experts == {f"000{n + 1}_img{n}": ("A", "B") for n in range(3)}
+    assert sorted(manifest.groups.values()) == ["mouse", "mouse", "rat"]
+    assert manifest.folds["0001_img0"] == manifest.folds["0002_img1"] != manifest.folds["0003_img2"]
 
 
 def test_a_run_is_found_again_stopped_and_resumed(taken, tmp_path, monkeypatch):

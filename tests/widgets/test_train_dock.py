@@ -199,6 +199,24 @@ def test_a_group_is_typed_into_the_table_or_read_from_one(qtbot, ready, tmp_path
     assert "others" in ready.message.text()
 
 
+def test_ticked_experts_of_an_image_are_one_row_with_a_target(dock, viewer, monkeypatch):
+    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", lambda text: None)
+    dock.pairs.experts_button.click()
+    assert "Select the image" in dock.message.text()
+    viewer.add_image(np.zeros((48, 48)), name="cells")
+    masks = [viewer.add_labels(np.ones((48, 48), int), name=name) for name in ("Ann", "Bob", "Cem")]
+    dock.session.tick(masks[2], False)
+    assert not dock.experts.isVisibleTo(dock)
+    dock.pairs.experts_button.click()
+    assert dock.pairs.table.contents.cells.rows == (("cells", "2 experts", "", "48 × 48", ""),)
+    assert dock.experts.isVisibleTo(dock)
+    dock.target.target.value = "soft"
+    assert dock.configuration().training.target == "soft"
+    viewer.layers.remove("Bob")
+    assert not dock.session.pairs
+    assert not dock.experts.isVisibleTo(dock)
+
+
 def test_what_masks_mean_goes_into_the_settings(dock, viewer, qtbot):
     options = dock.pairs.options
     assert dock.configuration().data.ignore_label is None

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..config import Configuration
 from ..errors import InputError, Problem
 from ..progress import Progress, ProgressCallback
 from .file_words import FileWords
-from .thumbnails import Thumbnail, thumbnails_of
 from .training_data import DataOnDisk, Taken, data_on_disk
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..data import DataCheck
 
-MOST_PICTURES = 200
+PICTURE_SIDE = 160
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class CheckedData:
         The images that are held out, of each fold; empty where nothing can be trained.
     table : DataFrame or None
         One row an image, as the data check gives it.
-    pictures : tuple of Thumbnail
-        One an image.
+    pictures : tuple of array of uint8, each (Y, X, 3)
+        One an image, with the outlines of its mask, as the rows of the table.
     """
 
     problems: tuple[Problem, ...]
@@ -48,7 +50,7 @@ class CheckedData:
     findings: tuple[tuple[str, ...], ...]
     split: tuple[tuple[str, ...], ...] = ()
     table: pd.DataFrame | None = None
-    pictures: tuple[Thumbnail, ...] = ()
+    pictures: tuple[NDArray[np.uint8], ...] = ()
 
 
 def check_pairs(taken: Sequence[Taken], config: Configuration, progress: ProgressCallback) -> CheckedData:
@@ -74,12 +76,13 @@ def check_pairs(taken: Sequence[Taken], config: Configuration, progress: Progres
 
 
 def _checked(data: DataOnDisk, taken: Sequence[Taken], config: Configuration, folder: Path) -> CheckedData:
-    from ..data import check_data
+    from ..jobs.check import check_folders, pictures_of
 
-    assert data.masks is not None
     words = FileWords(taken, folder)
     try:
-        found = check_data(data.images, data.masks, config.data, config.training, data.groups)
+        found = check_folders(
+            data.images, data.masks, config=config, groups=data.groups, experts_dir=data.experts
+        )
     except InputError as error:
         return CheckedData(words.told(error.problems), (), words.by_row(error.problems))
     return CheckedData(
@@ -88,7 +91,7 @@ def _checked(data: DataOnDisk, taken: Sequence[Taken], config: Configuration, fo
         findings=words.by_row(found.notes),
         split=_split(found),
         table=found.table,
-        pictures=tuple(thumbnails_of(found.pairs[:MOST_PICTURES])),
+        pictures=tuple(pictures_of(found, PICTURE_SIDE)),
     )
 
 

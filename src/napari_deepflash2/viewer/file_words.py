@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..errors import Problem
 from .pairs import FolderPair, TakenPair
-from .training_data import MASK_SUFFIX, Taken, row_of_file
+from .reading import Snapshot
+from .training_data import MASK_SUFFIX, Taken, expert_folders, row_of_file
 
 
 class FileWords:
@@ -27,7 +28,7 @@ class FileWords:
         self._taken = taken
         self._folder = str(folder)
         # Names of files written of layers hold nothing but these characters; copies of files may.
-        self._file = re.compile(rf"(?:{re.escape(self._folder)}[^\s,;:()]*?)?(\d{{4,}}_[\w.-]+\.tif)\b")
+        self._file = re.compile(rf"(?:{re.escape(self._folder)}[^\s,;:()]*?)?\b(\d{{4,}}_[\w.-]+\.tif)\b")
 
     def told(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """Say the same of the layers."""
@@ -40,7 +41,7 @@ class FileWords:
         """Give what was found in each pair."""
         found: list[list[str]] = [[] for _ in self._taken]
         for problem in problems:
-            for row in sorted(set(self._rows(f"{problem.where} {problem.found}"))):
+            for row in sorted(set(self._rows(" ".join((problem.where, problem.found, *problem.names))))):
                 found[row].append(self._in_words(problem.found))
         return tuple(tuple(texts) for texts in found)
 
@@ -63,8 +64,15 @@ class FileWords:
         pair = self._taken[row]
         if isinstance(pair, FolderPair):
             return f"{found[1].partition('_')[2]} (row {row + 1})"
-        layer = pair.masks[0] if found[1].endswith(MASK_SUFFIX) else pair.image
+        layer = _layer_of(pair, found)
         return f'layer "{layer.name}"{_plane(pair, found[1])} (row {row + 1})'
+
+
+def _layer_of(pair: TakenPair, found: re.Match[str]) -> Snapshot:
+    if found[1].endswith(MASK_SUFFIX):
+        return pair.masks[0]
+    by_folder = dict(zip(expert_folders(pair), pair.masks, strict=True)) if len(pair.masks) > 1 else {}
+    return by_folder.get(Path(found[0]).parent.name, pair.image)
 
 
 def _plane(pair: TakenPair, file: str) -> str:

@@ -115,6 +115,11 @@ def data_on_disk(taken: Sequence[Taken], folder: Path, progress: ProgressCallbac
     return DataOnDisk(images, groups=table, **{"experts" if with_experts else "masks": masks})
 
 
+def expert_folders(pair: TakenPair) -> list[str]:
+    """Name the folders of the experts of a pair, in the order of their masks."""
+    return [_safe(name) for name in expert_names(pair.image.name, [mask.name for mask in pair.masks])]
+
+
 def row_of_file(name: str) -> int | None:
     """Tell from which pair a file was written, from 0; None where its name does not begin with a number."""
     found = re.match(r"(\d{4,})_", name)
@@ -156,9 +161,8 @@ def _write_layers(pair: TakenPair, images: Path, masks: Path, name: str) -> list
     if len(pair.masks) == 1:
         _write_arrays(pair.masks[0], pair.one_specimen, masks, name, MASK_SUFFIX, _smallest)
     else:
-        experts = expert_names(pair.image.name, [mask.name for mask in pair.masks])
-        for expert, mask in zip(experts, pair.masks, strict=True):
-            _write_arrays(mask, pair.one_specimen, masks / _safe(expert), name, ".tif", _smallest)
+        for expert, mask in zip(expert_folders(pair), pair.masks, strict=True):
+            _write_arrays(mask, pair.one_specimen, masks / expert, name, ".tif", _smallest)
     return [(one, pair.group) for one in names]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QDialog, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from ..viewer.checking import CheckedData
-from ..viewer.thumbnails import SIDE, Thumbnail
+from ..viewer.checking import PICTURE_SIDE, CheckedData
 from .dock import text_label
 from .tables import Cells, Table
 
@@ -34,12 +35,12 @@ class ContactSheet(QDialog):
         self.pictures.setViewMode(QListView.ViewMode.IconMode)
         self.pictures.setResizeMode(QListView.ResizeMode.Adjust)
         self.pictures.setMovement(QListView.Movement.Static)
-        self.pictures.setIconSize(QSize(SIDE, SIDE))
-        self.pictures.setGridSize(QSize(SIDE + PADDING, SIDE + TEXT_HEIGHT))
-        for thumbnail in found.pictures:
-            self.pictures.addItem(_item(thumbnail))
+        self.pictures.setIconSize(QSize(PICTURE_SIDE, PICTURE_SIDE))
+        self.pictures.setGridSize(QSize(PICTURE_SIDE + PADDING, PICTURE_SIDE + TEXT_HEIGHT))
         self.table = Table()
         if found.table is not None:
+            for name, pixels in zip(found.table["id"], found.pictures, strict=True):
+                self.pictures.addItem(_item(str(name), pixels))
             self.table.show_cells(Cells.of(found.table.set_index("id")))
         layout = QVBoxLayout(self)
         layout.addWidget(text_label("The outlines are those of the mask. What is in each image:"))
@@ -48,7 +49,7 @@ class ContactSheet(QDialog):
         self.resize(*SIZE)
 
 
-def _item(thumbnail: Thumbnail) -> QListWidgetItem:
-    height, width, _ = thumbnail.pixels.shape
-    image = QImage(thumbnail.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-    return QListWidgetItem(QIcon(QPixmap.fromImage(image)), thumbnail.name)
+def _item(name: str, pixels: NDArray[np.uint8]) -> QListWidgetItem:
+    height, width, _ = pixels.shape
+    image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QListWidgetItem(QIcon(QPixmap.fromImage(image)), name)

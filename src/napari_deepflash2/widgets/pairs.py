@@ -60,7 +60,8 @@ class PairsPart(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
         layout.addWidget(make_row([self.add_button, self.names_button]))
-        layout.addWidget(make_row([self.folders_button, self.groups_button, self.remove_button]))
+        layout.addWidget(make_row([self.folders_button, self.experts_button]))
+        layout.addWidget(make_row([self.groups_button, self.remove_button]))
         layout.addWidget(self.options)
         keep_tame(self)
 

@@ -9,6 +9,7 @@ from superqt import QCollapsible
 
 from ..config import AugmentationConfig, Configuration, TrainingConfig
 from ..ensemble.networks import NETWORKS
+from ..viewer.pairs import LayerPair
 from ..viewer.training_data import Taken, take_pairs
 from .data_check import DataCheckPart
 from .dock import Dock, make_group, text_label
@@ -17,6 +18,7 @@ from .pairs import PairsPart
 from .train_run import RunPart
 
 BASIC = ["models", "iterations", "tile_size", "architecture"]
+TARGET = ["target", "disagreement_weight"]
 
 
 class TrainEnsemble(Dock):
@@ -35,12 +37,15 @@ class TrainEnsemble(Dock):
         self.pairs = PairsPart(self)
         self.check = DataCheckPart(self, self.pairs, self._collected)
         self.basic = SectionForm(TrainingConfig, BASIC, training, networks)
-        rest = [name for name in TrainingConfig.model_fields if name not in BASIC]
+        self.target = SectionForm(TrainingConfig, TARGET, training)
+        self.experts = make_group("What is learned from the experts", [self.target.native])
+        rest = [name for name in TrainingConfig.model_fields if name not in (*BASIC, *TARGET)]
         self.more = SectionForm(TrainingConfig, rest, training)
         self.augmentation = SectionForm(AugmentationConfig, None, training.augmentation)
         self.training = RunPart(self, self._collected, self._why_no_data)
         for widget in (
             make_group("Images and masks", [self.pairs, self.check]),
+            self.experts,
             make_group("Settings", [self.basic.native]),
             self._folded(),
             self.training,
@@ -48,7 +53,7 @@ class TrainEnsemble(Dock):
             self.page.addWidget(widget)
         keep_tame(self)
         self.hear(self.session.pairs_changed, self._pairs_changed)
-        forms = [self.basic, self.more, self.augmentation, *self.pairs.options.forms]
+        forms = [self.target, self.basic, self.more, self.augmentation, *self.pairs.options.forms]
         self.remember_changes(forms, self.configuration)
         self.layers_changed()
         self.training.find_run()
@@ -56,6 +61,8 @@ class TrainEnsemble(Dock):
     def layers_changed(self) -> None:
         """Drop pairs whose layers are gone, and write names anew."""
         self.pairs.refresh()
+        pairs = self.session.pairs
+        self.experts.setVisible(any(isinstance(pair, LayerPair) and pair.has_experts for pair in pairs))
         self.training.layers_changed()
         self.update_buttons()
 
@@ -68,7 +75,7 @@ class TrainEnsemble(Dock):
     def configuration(self) -> Configuration:
         """Take over what the forms hold."""
         self.session.configure("data", self.pairs.options.values())
-        values = self.basic.values() | self.more.values()
+        values = self.target.values() | self.basic.values() | self.more.values()
         return self.session.configure("training", values | {"augmentation": self.augmentation.values()})
 
     def _pairs_changed(self) -> None:
