@@ -120,6 +120,6 @@ def test_what_lies_in_one_block_alone_cannot_be_held_out():
 
 def test_only_a_single_group_is_cut():
     two = [plane(spots(), name, name) for name in "ab"]
-    assert len(prepared(two, 2, DataConfig())[0]) == 2
-    assert len(prepared(two, 2, DataConfig(), ["x", "x"])[0]) == 8
-    assert len(prepared(two[:1], 2, DataConfig(block_margin=64))[0]) == 4
+    assert len(prepared(two, (0, 1), DataConfig())[0]) == 2
+    assert len(prepared(two, (0, 1), DataConfig(), ["x", "x"])[0]) == 8
+    assert len(prepared(two[:1], (0, 1), DataConfig(block_margin=64))[0]) == 4

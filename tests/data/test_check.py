@@ -26,7 +26,7 @@ COLUMNS = [
     "min",
     "max",
 ]
-COLUMNS += ["classes", "foreground_share", "ignored_share", "objects", "findings", "what_to_do"]
+COLUMNS += ["classes", "foreground_share", "ignored_share", "objects", "n_findings", "findings", "what_to_do"]
 
 
 def image(seed=0, shape=(32, 48), dtype="u1"):
@@ -275,6 +275,7 @@ def test_one_note_stands_for_what_many_files_share(folders):
     notes = [note for note in folders.check().notes if note.code == "grey-in-rgb"]
     assert len(notes) == 1
     assert "6 files (0.tif, 1.tif" in notes[0].where
+    assert len(notes[0].names) == 6
     assert folders.check().table.findings.str.contains("three equal channels").all()
 
 
@@ -355,7 +356,7 @@ def test_c13_a_class_that_one_group_alone_has_is_a_finding(folders):
     config = DataConfig(mask_kind="classes")
     checked = check_data(folders.images, folders.masks, config, groups=["a", "a", "b", "b"])
     (note,) = [note for note in checked.notes if note.code == "rare-class"]
-    assert "class number 2 (background is 0) is in one group alone (a)" in note.found
+    assert "class 2 is in one group alone (a)" in note.found
     assert checked.table.findings.str.contains("one group alone").tolist() == [True, True, False, False]
     apart = check_data(folders.images, folders.masks, config)
     assert "rare-class" not in codes(apart.notes)

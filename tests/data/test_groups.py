@@ -110,26 +110,28 @@ def planes(*names, slices=1, shape=(32, 32)):
 
 
 def test_groups_given_for_images_hold_for_all_their_slices():
-    ready, _ = prepared(planes("a", "b", "c", slices=2), 2, DataConfig(), {"a": 1, "b": 2, "c": 1})
+    ready, _ = prepared(planes("a", "b", "c", slices=2), (0, 1), DataConfig(), {"a": 1, "b": 2, "c": 1})
     assert [plane.group for plane in ready] == ["1", "1", "2", "2", "1", "1"]
 
 
 def test_slices_of_a_stack_are_one_group_unless_told_otherwise():
     stacks = planes("a", "b", slices=2)
-    together, _ = prepared(stacks, 2, DataConfig())
-    apart, _ = prepared(stacks, 2, DataConfig(stacks="images"))
+    together, _ = prepared(stacks, (0, 1), DataConfig())
+    apart, _ = prepared(stacks, (0, 1), DataConfig(stacks="images"))
     assert [plane.group for plane in together] == ["a", "a", "b", "b"]
     assert [plane.group for plane in apart] == ["a_z000", "a_z001", "b_z000", "b_z001"]
 
 
 def test_g5_groups_are_suggested_only_where_none_were_given():
     images = planes("animal3_01", "animal3_02", "animal4_01", "animal4_02")
-    codes = [[note.code for note in prepared(images, 2, DataConfig(), g)[1]] for g in (None, [1, 1, 2, 2])]
+    codes = [
+        [note.code for note in prepared(images, (0, 1), DataConfig(), g)[1]] for g in (None, [1, 1, 2, 2])
+    ]
     assert codes == [["groups-suggested"], []]
 
 
 def test_the_split_names_the_fold_that_holds_an_image_out():
-    ready, _ = prepared(planes(*"abcdef"), 2, DataConfig(), [1, 1, 2, 2, 3, 3])
+    ready, _ = prepared(planes(*"abcdef"), (0, 1), DataConfig(), [1, 1, 2, 2, 3, 3])
     table = split_table(ready, TrainingConfig())
     assert table["image"].tolist() == list("abcdef")
     folds = table.groupby("group")["fold"].agg(["nunique", "first"])

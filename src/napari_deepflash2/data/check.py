@@ -45,7 +45,7 @@ class DataCheck:
         One row for each pair: id, image, mask, slices, height, width, channels, pixel_size (as the file
         says it, with its unit; empty where it does not), dtype, min, max, classes (original values),
         foreground_share (of the pixels that were judged, 0 to 1), ignored_share, objects (instances, or
-        connected regions of one class), findings, what_to_do.
+        connected regions of one class), n_findings, findings, what_to_do.
     classes : DataFrame
         One row for each class: class (original value), share (of the pixels that were judged), images
         (masks that hold it), objects (empty for the background).
@@ -150,7 +150,7 @@ def check_of(
 ) -> DataCheck:
     """Tell what was found in pairs that are read already; see `check_data`."""
     found = planes_of(examined.used, examined.masks.labels)
-    planes, of_planes = prepared(found, len(examined.masks.classes), config, groups)
+    planes, of_planes = prepared(found, examined.masks.classes, config, groups)
     notes = [*examined.notes, *of_planes]
     return DataCheck(
         tuple((pair.image_path, pair.mask_path) for pair in examined.pairs),
@@ -169,7 +169,7 @@ def load_training_data(
     """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`."""
     examined = _examine(images_dir, masks_dir, config)
     classes = examined.masks.classes
-    planes, notes = prepared(planes_of(examined.used, examined.masks.labels), len(classes), config, groups)
+    planes, notes = prepared(planes_of(examined.used, examined.masks.labels), classes, config, groups)
     found = gathered([*examined.notes, *notes])
     for note in found:
         _log.info("%s", note)

@@ -76,9 +76,10 @@ def about(pair: ReadPair, notes: Sequence[Problem]) -> list[Problem]:
     return [note for note in notes if note.where in own or own & set(note.names)]
 
 
-def _findings(pair: ReadPair, notes: Sequence[Problem]) -> dict[str, str]:
+def _findings(pair: ReadPair, notes: Sequence[Problem]) -> dict[str, Any]:
     found = about(pair, notes)
     return {
+        "n_findings": len(found),
         "findings": "; ".join(note.found for note in found),
         "what_to_do": " ".join(dict.fromkeys(note.remedy for note in found)),
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def prepared(
-    planes: Sequence[Plane], n_classes: int, config: DataConfig, groups: Groups | None = None
+    planes: Sequence[Plane], classes: Sequence[int], config: DataConfig, groups: Groups | None = None
 ) -> tuple[list[Plane], list[Problem]]:
     """Leave out what nobody judged, group the planes, and cut up a single group.
 
@@ -26,8 +26,8 @@ def prepared(
     ----------
     planes : sequence of Plane
         As read; each in a group of its own.
-    n_classes : int
-        Classes, with the background.
+    classes : sequence of int
+        Original value of each class, the background first.
     config : DataConfig
         What planes of one stack are, and the margin between blocks.
     groups : sequence, mapping or path, optional
@@ -48,18 +48,18 @@ def prepared(
     if groups is None:
         notes += suggested_groups(list(dict.fromkeys(plane.source for plane in planes)))
     if len({plane.group for plane in kept}) == 1:
-        kept, of_blocks = in_blocks(kept, n_classes, config.block_margin)
+        kept, of_blocks = in_blocks(kept, len(classes), config.block_margin)
         notes += of_blocks
-    return kept, [*notes, *_lonely_classes(kept, n_classes)]
+    return kept, [*notes, *_lonely_classes(kept, classes)]
 
 
-def _lonely_classes(planes: Sequence[Plane], n_classes: int) -> Iterator[Problem]:
+def _lonely_classes(planes: Sequence[Plane], classes: Sequence[int]) -> Iterator[Problem]:
     """Note classes that one group alone has, though several of its images do."""
-    for class_ in range(1, n_classes):
+    for class_, value in enumerate(classes[1:], start=1):
         holders = [plane for plane in planes if (plane.labels == class_).any()]
         groups = {plane.group for plane in holders}
         if len(holders) > 1 and len(groups) == 1:
-            what = "foreground" if n_classes == 2 else f"class number {class_} (background is 0)"
+            what = "foreground" if len(classes) == 2 else f"class {value}"
             yield Problem(
                 "groups",
                 f"{what} is in one group alone ({groups.pop()}): it cannot be both learned and validated",

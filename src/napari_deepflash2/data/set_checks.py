@@ -82,7 +82,7 @@ def _joined(equal: list[Problem]) -> list[Problem]:
         return equal
     paths = [Path(note.where) for note in equal]
     where = f"{len(equal)} files ({shown_names(paths, most=5)})"
-    return [replace(equal[0], where=where)]
+    return [replace(equal[0], where=where, names=tuple(note.where for note in equal))]
 
 
 def _is_grey_in_rgb(image: ImageFile) -> bool:

@@ -137,7 +137,7 @@ class TrainingSet:
         from .expert_planes import planes_of_experts
 
         found = planes_of_experts(images, experts, config, progress)
-        ready, notes = prepared(found.planes, len(found.classes), config.data, groups)
+        ready, notes = prepared(found.planes, found.classes, config.data, groups)
         told = gathered((*found.notes, *notes))
         for note in told:
             _log.info("%s", note)
@@ -233,7 +233,7 @@ class TrainingSet:
             Plane(id_, id_, image, mask, id_, size)
             for id_, image, mask in zip(ids, pixels, found.labels, strict=True)
         ]
-        ready, notes = prepared(planes, len(found.classes), config, groups)
+        ready, notes = prepared(planes, found.classes, config, groups)
         for note in (*found.notes, *notes):
             _log.info("%s", note)
         return cls.from_planes(ready, found.classes, (*found.notes, *notes))

@@ -108,11 +108,10 @@ def pictures_of(check: DataCheck, longest: int = _LONGEST) -> list[NDArray[np.ui
 
 def pair_titles(check: DataCheck) -> list[str]:
     """Name each pair by its ID and the number of its findings."""
-    titles = []
-    for id_, findings in zip(check.table["id"], check.table["findings"], strict=True):
-        count = len(findings.split("; ")) if findings else 0
-        titles.append(f"{id_} ({count} finding{'s' * (count > 1)})" if count else str(id_))
-    return titles
+    return [
+        f"{id_} ({count} finding{'s' * (count > 1)})" if count else str(id_)
+        for id_, count in zip(check.table["id"], check.table["n_findings"], strict=True)
+    ]
 
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str]) -> Figure:
