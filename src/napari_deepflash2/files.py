@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import InputError
+
 # Asking for the umask means setting it, for the whole process: done once, while only one thread runs.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
+# Windows: access denied, sharing violation, lock violation.
+_HELD = {5, 32, 33}
+_PAUSES = [0.01 * 2**n for n in range(10)]
 
 
 @contextmanager
@@ -38,10 +44,38 @@ def written_aside(path: Path | str) -> Iterator[Path]:
         yield aside
         _flush_to_disk(aside)
         aside.chmod(0o666 & ~_UMASK)
-        aside.replace(path)
+        move(aside, path)
         _flush_to_disk(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file over another, and wait where another program holds it.
+
+    On Windows an antivirus, OneDrive, Excel or a viewer that reads keep a file from being replaced, most of
+    them for a moment only. It is tried for about ten seconds.
+
+    Raises
+    ------
+    InputError
+        Where it is still held then.
+    """
+    for pause in _PAUSES:
+        try:
+            source.replace(target)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _HELD:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    raise InputError.one(
+        target,
+        "is held by another program and cannot be written",
+        "Close the program that has it open (Excel, a preview, a backup), then try again or resume.",
+        "file-held",
+    )
 
 
 def sha256_of(path: Path | str) -> str:

@@ -3,12 +3,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.ensemble.member import Member
 from napari_deepflash2.ensemble.training_set import TrainingSet
 from napari_deepflash2.ensemble.weights import from_bytes, to_bytes
+from napari_deepflash2.errors import InputError
 from napari_deepflash2.progress import ignore_progress
 
 Blobs = Callable[..., tuple[list[np.ndarray], list[np.ndarray]]]
@@ -60,6 +62,12 @@ def test_the_best_weights_are_kept_and_of_equals_the_later(make_blobs: Blobs, ti
     member.validate(ignore_progress)
     assert member.best.iteration == 5
     assert torch.equal(member.best.weights["model.0.conv.unit0.conv.weight"], kept)
+
+
+def test_g15_a_checkpoint_of_another_version_is_refused(make_blobs: Blobs, tiny: dict[str, Any]) -> None:
+    member = _member(make_blobs, tiny)
+    with pytest.raises(InputError, match="another version"):
+        member.restore({**member.state(), "layout": 0})
 
 
 def test_a_fold_without_foreground_is_defined(make_blobs: Blobs, tiny: dict[str, Any]) -> None:

@@ -198,6 +198,25 @@ def test_g2_too_little_memory_to_validate_takes_fewer_tiles_at_once(
     assert len(_notes(tmp_path / "e")) == 2
 
 
+def test_g17_a_graphics_card_that_fails_is_said_and_the_run_can_be_resumed(
+    tmp_path: Path, make_blobs: Blobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Member.step
+
+    def fail(self: Member) -> float:
+        if self.iteration == 5:
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ...")
+        return step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Member, "step", fail)
+        with pytest.raises(
+            InputError, match=r"failed at iteration 6 \(CUDA error: unspecified launch failure\)"
+        ):
+            train_ensemble(*make_blobs(3), tmp_path / "e", settings)
+    assert train_ensemble(*make_blobs(3), tmp_path / "e", settings, resume=True).members[0].finished
+
+
 @pytest.mark.parametrize(
     ("error", "is_memory"),
     [

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from napari_deepflash2.ensemble import RunFolder, load_ensemble, train_ensemble
 from napari_deepflash2.errors import InputError
@@ -191,14 +192,34 @@ def test_another_machine_or_version_is_noted(
 ) -> None:
     manifest = json.loads((uninterrupted / "ensemble.json").read_text())
     manifest["versions"]["torch"] = "2.9.0"
-    manifest["environment"]["threads"] = 64
+    manifest["environment"]["machine"] = "abacus"
     manifest["members"] = manifest["members"][:1]
     (uninterrupted / "ensemble.json").write_text(json.dumps(manifest))
     train_ensemble(*make_blobs(3), uninterrupted, settings, resume=True)
     notes = [str(note) for note in load_ensemble(uninterrupted).notes]
     assert any("torch was 2.9.0 when the run began" in note for note in notes)
-    assert any("threads was 64 when the run began" in note for note in notes)
+    assert any("machine was abacus when the run began" in note for note in notes)
     assert "torch was 2.9.0" in caplog.text
+
+
+def test_g14_a_run_is_resumed_with_the_threads_it_began_with(
+    tmp_path: Path, make_blobs: Blobs, settings: Settings
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(Cancelled):
+            train_ensemble(*make_blobs(3), tmp_path / "e", settings, _stop_at("fold 1", 3))
+        torch.set_num_threads(1)
+        seen: set[int] = set()
+        ensemble = train_ensemble(
+            *make_blobs(3), tmp_path / "e", settings, lambda _: seen.add(torch.get_num_threads()), resume=True
+        )
+        assert seen == {2}
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    assert ensemble.notes == ()
 
 
 def test_a_stop_that_was_asked_for_before_a_crash_does_not_stop_the_resumed_run(

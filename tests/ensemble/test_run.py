@@ -9,18 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from napari_deepflash2.ensemble.run import EventLog, RunFolder, RunLock
+from napari_deepflash2.ensemble.run import EventLog, RunFolder, RunLock, _own_identity
 from napari_deepflash2.errors import InputError
+from napari_deepflash2.progress import Progress
 
 
 def _owner(**changes: object) -> str:
-    own = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "started": "2026-01-01T00:00:00+00:00",
-        "process_started": psutil.Process().create_time(),
-    }
-    return json.dumps({**own, **changes})
+    return json.dumps({**_own_identity(), **changes})
 
 
 def _dead_pid() -> int:
@@ -84,7 +79,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_a_process_number_that_was_given_again_is_not_the_owner(tmp_path: Path) -> None:
-    (tmp_path / "lock").write_text(_owner(process_started=12345.0))
+    (tmp_path / "lock").write_text(_owner(process_started=-12345.0))
     assert not RunFolder(tmp_path).is_alive()
     RunLock(tmp_path).acquire()
 
@@ -97,7 +92,51 @@ def test_an_owner_that_cannot_be_looked_at_counts_as_alive(tmp_path: Path, conte
         RunLock(tmp_path).acquire()
 
 
-def test_of_two_that_race_for_a_stale_lock_one_wins(tmp_path: Path) -> None:
+def test_g16_a_clock_that_is_put_forward_makes_no_run_look_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunLock(tmp_path).acquire()
+    create_time, boot_time = psutil.Process.create_time, psutil.boot_time
+    if psutil.LINUX:
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self: create_time(self) + 3600)
+        monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() + 3600)
+    monkeypatch.setattr("time.time", lambda: 2**31 + 3600)
+    assert RunFolder(tmp_path).is_alive()
+
+
+def test_a_lock_is_taken_on_a_disk_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", no_links)
+    RunLock(tmp_path).acquire()
+    with pytest.raises(InputError, match="another run writes to this folder"):
+        RunLock(tmp_path).acquire()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_who_lost_the_lock_does_not_take_it_from_the_new_owner(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path)
+    lock.acquire()
+    (tmp_path / "lock").write_text(_owner(pid=1))
+    lock.release()
+    assert RunFolder(tmp_path).owner()["pid"] == 1
+
+
+def test_steps_that_follow_each_other_closely_are_thinned_out(tmp_path: Path) -> None:
+    log = EventLog(tmp_path)
+    for task in ("fold 1", "validate"):
+        for done in range(1, 101):
+            log.write_progress(Progress(task, done, 100))
+    kept = [(event["task"], event["done"]) for event in RunFolder(tmp_path).events()]
+    assert {("fold 1", 1), ("fold 1", 100), ("validate", 1), ("validate", 100)} <= set(kept)
+    assert len(kept) < 50
+
+
+@pytest.mark.parametrize("is_stale", [True, False])
+def test_of_several_that_race_for_a_folder_one_wins(tmp_path: Path, is_stale: bool) -> None:
     racer = (
         "import sys, time\n"
         "from pathlib import Path\n"
@@ -106,7 +145,8 @@ def test_of_two_that_race_for_a_stale_lock_one_wins(tmp_path: Path) -> None:
         "RunLock(Path(sys.argv[1])).acquire()\n"
         "time.sleep(2)\n"
     )
-    (tmp_path / "lock").write_text(_owner(pid=_dead_pid()))
+    if is_stale:
+        (tmp_path / "lock").write_text(_owner(pid=_dead_pid()))
     start = str(time.time() + 2)
     racers = [
         subprocess.Popen(

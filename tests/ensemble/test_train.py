@@ -212,7 +212,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(
     def read_only(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("os.open", read_only)
+    monkeypatch.setattr(Path, "write_text", read_only)
     with pytest.raises(InputError, match=r"cannot be written \(Permission denied\)"):
         train_ensemble(*make_blobs(2), tmp_path, tiny)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import written_aside
+from ..files import move, written_aside
 from .weights import from_bytes, to_bytes
 
 _FOLDER = "checkpoints"
@@ -54,7 +54,7 @@ class Checkpoints:
             aside.write_bytes(content)
             # Only now that the new one is written; between the two renames the previous one counts.
             if self._latest.exists():
-                self._latest.replace(self._previous)
+                move(self._latest, self._previous)
 
     def load(self) -> dict[str, Any] | None:
         """Read the latest whole state; None where there is none."""

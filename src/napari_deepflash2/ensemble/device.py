@@ -68,6 +68,13 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
+def is_device_failure(error: RuntimeError) -> bool:
+    """Whether an error of torch says that a graphics card does not work any more in this process."""
+    import torch
+
+    return isinstance(error, torch.AcceleratorError)
+
+
 def empty_cache(device: torch.device) -> None:
     """Give back memory that torch holds for later."""
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InputError
@@ -15,6 +15,7 @@ from .run import EVENTS, INPUT, LOCK, STOP, EventLog, RunLock
 
 _OF_A_RUN = {EVENTS, STOP, LOCK, INPUT}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 @contextmanager
@@ -39,10 +40,10 @@ def claimed_folder(folder: Path, resume: bool) -> Iterator[EventLog]:
             log.write("stopped")
             raise
         except OSError as error:
-            log.write("failed", message=str(error))
-            if error.errno in _NO_SPACE:
-                raise _disk_full(folder, error) from error
-            raise
+            problem = _problem_of_disk(folder, error)
+            with suppress(OSError):
+                log.write("failed", message=str(problem or error))
+            raise problem or error from error
         except Exception as error:
             log.write("failed", message=str(error))
             raise
@@ -64,7 +65,8 @@ def _held(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        with suppress(OSError):
+            lock.release()
 
 
 def _check_content(folder: Path, resume: bool) -> None:
@@ -110,10 +112,27 @@ def _clean(folder: Path) -> None:
         leftover.unlink()
 
 
-def _disk_full(folder: Path, error: OSError) -> InputError:
-    return InputError.one(
-        folder,
-        f"there is no space left on its disk ({error.strerror}); all that was saved before is whole",
-        "Make room, then resume this run.",
-        "disk-full",
-    )
+def _problem_of_disk(folder: Path, error: OSError) -> InputError | None:
+    """Say in words what is wrong with the folder; None where the error is about something else."""
+    if error.errno in _NO_SPACE:
+        return InputError.one(
+            folder,
+            f"there is no space left on its disk ({error.strerror}); all that was saved before is whole",
+            "Make room, then resume this run.",
+            "disk-full",
+        )
+    if not (folder / LOCK).exists():
+        return InputError.one(
+            folder,
+            "has vanished, or the lock in it, while the run wrote to it",
+            "Connect its disk again and resume this run, or train into another folder.",
+            "folder-vanished",
+        )
+    if error.errno in _READ_ONLY:
+        return InputError.one(
+            folder,
+            f"cannot be written any more ({error.strerror}); all that was saved before is whole",
+            "See that its disk may be written to, then resume this run.",
+            "folder-not-writable",
+        )
+    return None

@@ -12,6 +12,7 @@ from ..config import Configuration
 from ..data.folds import Fold
 from ..data.ignored import judged
 from ..data.normalisation import Normalisation
+from ..errors import InputError
 from ..prediction import Predictor
 from ..progress import ProgressCallback
 from .batchnorm import has_batch_norm, re_estimate_batch_norm
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # Streams of random numbers, so that no two uses share one.
 _WEIGHTS, _TILES, _NETWORK, _STATISTICS = range(4)
 _BATCHES_FOR_STATISTICS = 16
+# Of `Member.state`; to be raised whenever its entries change.
+_LAYOUT = 1
 
 
 @dataclass
@@ -200,6 +203,7 @@ class Member:
     def state(self) -> dict[str, Any]:
         """Everything that has to be kept, as tensors and plain values."""
         return {
+            "layout": _LAYOUT,
             "iteration": self.iteration,
             "network": self.network.state_dict(),
             "optimisation": self._optimisation.state(),
@@ -211,7 +215,20 @@ class Member:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to where `state` was taken."""
+        """Go back to where `state` was taken.
+
+        Raises
+        ------
+        InputError
+            Where another version of this program took it.
+        """
+        if state.get("layout") != _LAYOUT:
+            raise InputError.one(
+                f"fold {self.fold}",
+                "its checkpoint is of another version of napari-deepflash2",
+                "Resume with the version that began this run, or train into another folder.",
+                "other-checkpoint",
+            )
         self.iteration = state["iteration"]
         self.network.load_state_dict(state["network"])
         self._optimisation.restore(state["optimisation"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..errors import InputError
 from ..progress import ProgressCallback
 from .checkpoint import Checkpoints
-from .device import empty_cache, free_memory, is_out_of_memory
+from .device import empty_cache, free_memory, is_device_failure, is_out_of_memory
 from .member import Member
 from .optimisation import NotFinite
 from .validation import Validation
@@ -49,6 +49,8 @@ def step_or_recover(member: Member, checkpoints: Checkpoints, say: Say) -> float
     except NotFinite as error:
         _roll_back(member, checkpoints, error.value, say)
     except RuntimeError as error:
+        if is_device_failure(error):
+            raise _device_failed(member, error) from error
         if not is_out_of_memory(error):
             raise
         _split_batch(member, str(error), say)
@@ -110,6 +112,15 @@ def _not_finite(member: Member, value: float) -> InputError:
         f"{', '.join(member.batch_images())}{again}",
         "Lower the learning rate, and look at these images for extreme values.",
         "loss-not-finite",
+    )
+
+
+def _device_failed(member: Member, error: RuntimeError) -> InputError:
+    return InputError.one(
+        f"fold {member.fold}",
+        f"{member.device} failed at iteration {member.iteration + 1} ({str(error).splitlines()[0]})",
+        "Start the program again, after a sleep or a new driver perhaps the machine, and resume this run.",
+        "device-failed",
     )
 
 

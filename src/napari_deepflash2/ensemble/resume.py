@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +14,51 @@ from .manifest import MANIFEST, Manifest, MemberRecord
 
 _log = logging.getLogger(__name__)
 
+_MOST_THREADS = 1024
 
-def resumed_manifest(folder: Path, new: Manifest) -> Manifest:
-    """Take over the members of the run in `folder`.
+
+def interrupted_run(folder: Path, resume: bool) -> Manifest | None:
+    """Read the manifest of the run to go on with; None where there is none, or a new one is to begin."""
+    return Manifest.load(folder) if resume and (folder / MANIFEST).exists() else None
+
+
+@contextmanager
+def same_threads(before: Manifest | None) -> Iterator[None]:
+    """Compute in the block with as many threads as the run that is resumed: each number has its own bits."""
+    import torch
+
+    own = torch.get_num_threads()
+    number = before.environment.get("threads") if before else None
+    if isinstance(number, int) and 1 <= number <= _MOST_THREADS:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(own)
+
+
+def resumed_manifest(folder: Path, old: Manifest, new: Manifest) -> Manifest:
+    """Take over the members of an interrupted run.
 
     Parameters
     ----------
     folder : path
-        With or without an ``ensemble.json``.
+        The ensemble's.
+    old : Manifest
+        Of the run that was interrupted.
     new : Manifest
         What a run with the present data and settings would start with.
 
     Returns
     -------
     Manifest
-        `new` where there is nothing to go on with; else the old one, less the members whose files are
-        damaged.
+        The old one, less the members whose files are damaged.
 
     Raises
     ------
     InputError
         Where data or settings differ from those of the run; lists the differences.
     """
-    if not (folder / MANIFEST).exists():
-        return new
-    old = Manifest.load(folder)
     raise_if_any(_differences(folder, old, new))
     remarks = [
         f"{name} was {before} when the run began and was {now} when it was resumed"

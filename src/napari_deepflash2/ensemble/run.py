@@ -13,13 +13,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..progress import Progress
+
+if TYPE_CHECKING:
+    import psutil
 
 EVENTS, STOP, LOCK = "events.jsonl", "stop", "lock"
 # Where a viewer may put the arrays that the run in another process shall read.
 INPUT = "input"
+_SECONDS_BETWEEN_STEPS = 0.25
 
 Event = dict[str, Any]
 
@@ -93,6 +98,7 @@ class EventLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / EVENTS
         self._started = time.monotonic()
+        self._task, self._written = "", self._started
         _end_last_line(self._path)
 
     def write(self, kind: str, **values: Any) -> None:
@@ -100,6 +106,24 @@ class EventLog:
         event = {"kind": kind, "elapsed": round(time.monotonic() - self._started, 3), **values}
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(event) + "\n")
+
+    def write_progress(self, progress: Progress) -> None:
+        """Append how far a task is: its first step, its last, and four a second of those in between.
+
+        With every step the file of a long run would be too long to be read again and again.
+        """
+        now = time.monotonic()
+        is_between = progress.task == self._task and progress.done < progress.total
+        if is_between and now - self._written < _SECONDS_BETWEEN_STEPS:
+            return
+        self._task, self._written = progress.task, now
+        self.write(
+            "progress",
+            task=progress.task,
+            done=progress.done,
+            total=progress.total,
+            values=dict(progress.values),
+        )
 
 
 class RunLock:
@@ -123,10 +147,27 @@ class RunLock:
                 raise _locked(self._path, self._folder.owner() or {})
 
     def release(self) -> None:
-        """Give the folder free."""
-        self._path.unlink(missing_ok=True)
+        """Give the folder free, if it still is this process that holds it."""
+        owner = self._folder.owner()
+        if owner and (owner.get("pid"), owner.get("host")) == (os.getpid(), socket.gethostname()):
+            self._path.unlink(missing_ok=True)
 
     def _create(self) -> bool:
+        aside = self._path.with_name(f".writing-{LOCK}-{os.getpid()}")
+        aside.write_text(json.dumps(_own_identity()), encoding="utf-8")
+        try:
+            # A link comes with its content: a lock without an owner, left by a kill in between, cannot be.
+            os.link(aside, self._path)
+        except FileExistsError:
+            return False
+        except OSError:
+            return self._create_without_links()
+        finally:
+            aside.unlink(missing_ok=True)
+        return True
+
+    def _create_without_links(self) -> bool:
+        """Take the lock on a disk that has no hard links."""
         try:
             handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
@@ -167,7 +208,7 @@ def _own_identity() -> Mapping[str, Any]:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "process_started": psutil.Process().create_time(),
+        "process_started": _start_of(psutil.Process()),
     }
 
 
@@ -178,11 +219,19 @@ def _is_alive(owner: Mapping[str, Any]) -> bool:
         return True
     try:
         # A process number is given again after a while; its start tells the two apart.
-        return abs(psutil.Process(owner["pid"]).create_time() - owner["process_started"]) < 1
+        return abs(_start_of(psutil.Process(owner["pid"])) - owner["process_started"]) < 1
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
         return True
+
+
+def _start_of(process: psutil.Process) -> float:
+    """When a process began, in seconds that no change of the clock moves."""
+    import psutil
+
+    # Linux counts from its own start, and psutil adds that start by the clock as it is now.
+    return float(process.create_time() - (psutil.boot_time() if psutil.LINUX else 0))
 
 
 def _locked(path: Path, owner: Mapping[str, Any]) -> InputError:
@@ -202,5 +251,5 @@ def _locked(path: Path, owner: Mapping[str, Any]) -> InputError:
 def _end_last_line(path: Path) -> None:
     # A run that was killed may have left half a line; what follows must not be glued to it.
     if path.exists():
-        whole = path.read_bytes()
-        path.write_bytes(whole[: whole.rfind(b"\n") + 1])
+        with path.open("r+b") as stream:
+            stream.truncate(stream.read().rfind(b"\n") + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,15 @@ from .estimate import RunEstimate, disk_need, estimate_run
 from .folder import check_free_space, claimed_folder
 from .loaded import Ensemble, load_ensemble
 from .loop import Surroundings, train_member
-from .manifest import MANIFEST, Manifest, MemberRecord
+from .manifest import Manifest, MemberRecord
 from .member import Member
 from .memory import kept_memory
 from .networks import build_network
 from .out_of_fold import predict_out_of_fold
 from .precision import with_precision
-from .resume import resumed_manifest
+from .resume import interrupted_run, resumed_manifest, same_threads
 from .review import load_review
-from .run import EventLog, RunFolder
+from .run import LOCK, EventLog, RunFolder
 from .tables import update_history
 from .targets import check_target
 from .training_set import Source, TrainingSet, read_training_set
@@ -95,9 +96,9 @@ def train_ensemble(
     """
     settings = Configuration.of(config)
     folder = Path(out)
-    with claimed_folder(folder, resume) as log:
+    with claimed_folder(folder, resume) as log, same_threads(before := interrupted_run(folder, resume)):
         data = read_training_set(images, masks, experts, settings, groups, progress)
-        run = _Run.prepare(folder, data, settings, log, progress, resume)
+        run = _Run.prepare(folder, data, settings, log, progress, before)
         if tell is not None:
             tell(run.estimate())
         with kept_memory():
@@ -128,11 +129,10 @@ class _Run:
         config: Configuration,
         log: EventLog,
         progress: ProgressCallback,
-        resume: bool,
+        before: Manifest | None,
     ) -> _Run:
         device = choose_device()
-        before = Manifest.load(folder).configuration if resume and (folder / MANIFEST).exists() else None
-        config = resolved(config, device, before)
+        config = resolved(config, device, before.configuration if before else None)
         training = config.training
         check_target(training, data.experts is not None)
         network = build_network(training.architecture, data.channels, len(data.classes))
@@ -143,8 +143,8 @@ class _Run:
             folder, disk_need(network, shapes, len(data.classes), len(splits), training.iterations)
         )
         manifest = _new_manifest(data, config, splits, device)
-        if resume:
-            manifest = resumed_manifest(folder, manifest)
+        if before is not None:
+            manifest = resumed_manifest(folder, before, manifest)
         manifest.save(folder)
         return cls(folder, data, config, log, progress, manifest, splits, device)
 
@@ -218,13 +218,10 @@ class _Run:
         self.manifest.save(self.folder)
 
     def _report(self, progress: Progress) -> None:
-        self.log.write(
-            "progress",
-            task=progress.task,
-            done=progress.done,
-            total=progress.total,
-            values=dict(progress.values),
-        )
+        if not (self.folder / LOCK).exists():
+            # Files would be written to a new folder of that name, or beside those of another run.
+            raise FileNotFoundError(errno.ENOENT, "the lock has vanished", str(self.folder / LOCK))
+        self.log.write_progress(progress)
         self.progress(progress)
         if RunFolder(self.folder).stop_is_requested():
             raise Cancelled
