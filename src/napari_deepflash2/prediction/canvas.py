@@ -27,6 +27,15 @@ class Region:
         """Height and width."""
         return self.bottom - self.top, self.right - self.left
 
+    def touches(self, other: Region) -> bool:
+        """Whether the two have a pixel in common."""
+        return (
+            self.top < other.bottom
+            and other.top < self.bottom
+            and self.left < other.right
+            and other.left < self.right
+        )
+
 
 class GridWeights:
     """How much each pixel of a tile counts, and what that adds up to over all tiles of a grid.

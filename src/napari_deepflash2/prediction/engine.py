@@ -104,16 +104,18 @@ def predict_moments(
     channels = np.moveaxis(image, -1, 0)
     done = 0
     progress(Progress(task, 0, len(grid.starts)))
-    for starts in batches(grid, config.batch_size, device):
+    for starts in batches(grid.starts, grid.shape, config.batch_size, device):
         canvas.add(starts, run.maps(np.stack([cut(channels, y, x, grid.shape) for y, x in starts])))
         done += len(starts)
         progress(Progress(task, done, len(grid.starts)))
     return Moments.of(canvas.averages())
 
 
-def batches(grid: TileGrid, batch_size: int, device: device) -> Iterator[Sequence[tuple[int, int]]]:
-    """Split the tiles of a grid into those of one forward pass each."""
+def batches(
+    starts: Sequence[tuple[int, int]], shape: tuple[int, int], batch_size: int, device: device
+) -> Iterator[Sequence[tuple[int, int]]]:
+    """Split tiles of one shape into those of one forward pass each."""
     if device.type == "cpu":
-        batch_size = min(batch_size, max(1, _PIXELS_ON_CPU // (grid.shape[0] * grid.shape[1])))
-    for first in range(0, len(grid.starts), batch_size):
-        yield grid.starts[first : first + batch_size]
+        batch_size = min(batch_size, max(1, _PIXELS_ON_CPU // (shape[0] * shape[1])))
+    for first in range(0, len(starts), batch_size):
+        yield starts[first : first + batch_size]
