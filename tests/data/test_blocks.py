@@ -74,6 +74,13 @@ def test_what_was_annotated_is_spread_over_the_blocks():
     assert {block.labels.shape for block in even} == {(240, 240)}
 
 
+def test_no_block_is_narrow_however_unevenly_annotations_lie():
+    labels = np.zeros((632, 632), np.uint8)
+    labels[:3, :3] = 1
+    blocks, _ = in_blocks([plane(labels)], 2, 32)
+    assert min(min(block.labels.shape) for block in blocks) == 100
+
+
 def test_slices_of_a_stack_are_cut_alike_and_one_place_is_one_group():
     stack = [plane(spots(seed=z), f"a_z{z:03}") for z in range(3)]
     blocks, notes = in_blocks(stack, 2, 32)
@@ -86,23 +93,23 @@ def test_slices_of_a_stack_are_cut_alike_and_one_place_is_one_group():
 
 
 def test_a_narrow_image_makes_two_blocks():
-    blocks, _ = in_blocks([plane(spots((70, 160)))], 2, 32)
-    assert [block.labels.shape for block in blocks] == [(70, 64), (70, 64)]
+    blocks, _ = in_blocks([plane(spots((40, 96)))], 2, 32)
+    assert [block.labels.shape for block in blocks] == [(40, 32), (40, 32)]
 
 
 def test_g3_an_image_too_small_to_be_cut_is_refused():
     with pytest.raises(InputError) as caught:
-        in_blocks([plane(spots((100, 159)))], 2, 32)
+        in_blocks([plane(spots((60, 95)))], 2, 32)
     (problem,) = caught.value.problems
     assert problem.code == "too-small-to-cut"
-    assert "100 x 159 pixels" in problem.found
+    assert "60 x 95 pixels" in problem.found
     assert "one more image" in problem.remedy
 
 
 def test_blocks_without_foreground_are_noted_and_unjudged_ones_left_out():
-    labels = spots((160, 160))
-    labels[96:, :64] = 0
-    labels[96:, 96:] = IGNORE
+    labels = spots((96, 96))
+    labels[64:, :32] = 0
+    labels[64:, 64:] = IGNORE
     blocks, notes = in_blocks([plane(labels)], 2, 32)
     assert codes(notes) == ["cut-into-blocks", "block-left-out", "block-without-foreground"]
     assert len(blocks) == 3

@@ -40,19 +40,19 @@ def test_a_run_is_not_resumed_with_another_split(tmp_path, make_blobs, once):
 
 
 def test_g3_a_single_image_is_trained_on_in_blocks_that_share_no_pixel(tmp_path, make_blobs, once):
-    train_ensemble(*make_blobs(1, size=160), tmp_path / "e", once)
+    train_ensemble(*make_blobs(1, size=96), tmp_path / "e", once)
     manifest = load_ensemble(tmp_path / "e").manifest
     assert list(manifest.groups) == [f"0001_block{number}" for number in range(1, 5)]
     assert {len(member.training_images) for member in manifest.members} == {3}
     events = [json.loads(line) for line in (tmp_path / "e" / "events.jsonl").read_text().splitlines()]
     start = next(event for event in events if event["kind"] == "start")
-    images, _ = make_blobs(1, size=160)
-    for image in (images[0], images[0][96:, 96:]):
+    images, _ = make_blobs(1, size=96)
+    for image in (images[0], images[0][64:, 64:]):
         (note,) = [
             n for n in load_ensemble(tmp_path / "e").predict(image).notes if n.code == "was-trained-on"
         ]
         assert "0001_block4" in note.found
-    assert any("cut into 4 blocks (64 x 64, 64 x 64, 64 x 64, 64 x 64 pixels)" in n for n in start["notes"])
+    assert any("cut into 4 blocks (32 x 32, 32 x 32, 32 x 32, 32 x 32 pixels)" in n for n in start["notes"])
 
 
 def test_an_ensemble_from_before_groups_were_stored_loads(trained):

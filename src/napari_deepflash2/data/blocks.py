@@ -16,7 +16,9 @@ Window = tuple[slice, slice]
 
 # Four blocks: each model learns from three quarters of the image.
 _HALVINGS = 2
-_SMALLEST_SIDE = 64
+_SMALLEST_SIDE = 32
+# However unevenly annotations lie, no block is narrower than this share of the side that is cut.
+_NARROWEST = 1 / 6
 
 
 def in_blocks(planes: Sequence[Plane], n_classes: int, margin: int) -> tuple[list[Plane], list[Problem]]:
@@ -91,7 +93,8 @@ def _windows(
 def _cut(profile: NDArray[np.float64], margin: int) -> tuple[int, int]:
     """End of the first part and start of the second, so that both weigh alike as far as sizes allow."""
     before = np.concatenate([[0.0], np.cumsum(profile)])
-    ends = np.arange(_SMALLEST_SIDE, len(profile) - margin - _SMALLEST_SIDE + 1)
+    least = max(_SMALLEST_SIDE, int(_NARROWEST * (len(profile) - margin)))
+    ends = np.arange(least, len(profile) - margin - least + 1)
     difference = np.abs(before[ends] - (before[-1] - before[ends + margin]))
     end = int(ends[np.argmin(difference)])
     return end, end + margin
