@@ -58,6 +58,7 @@ from augmentation import simulate, write
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.ensemble.device import best_precision
 from napari_deepflash2.ensemble.member import Member
+from napari_deepflash2.ensemble.memory import kept_memory
 from napari_deepflash2.ensemble.networks import NETWORKS, NetworkEntry
 from napari_deepflash2.ensemble.training_set import TrainingSet
 
@@ -134,7 +135,9 @@ def ours(images: list[np.ndarray], masks: list[np.ndarray], marks: Marks, traini
     marks.watch(member.network)
 
     def steps(n: int) -> list[Step]:
-        return [one() for _ in range(n)]
+        with kept_memory():  # as a training has it
+            one()
+            return [one() for _ in range(n)]
 
     def one() -> Step:
         start = marks.now()
