@@ -82,8 +82,8 @@ class Walk:
     def train(self) -> None:
         """Train a small ensemble."""
         dock = self.open("Train ensemble")
-        dock.basic.models.value, dock.basic.tile_size.value = 2, 128
-        dock.basic.iterations.value = self.options.iterations
+        dock.settings.basic.models.value, dock.settings.basic.tile_size.value = 2, 128
+        dock.settings.basic.iterations.value = self.options.iterations
         dock.training.out.value = self.ensemble
         self.save("train-before")
         dock.training.train_button.click()

@@ -130,7 +130,7 @@ def test_continue_to_training_makes_image_and_adjudicated_mask_a_pair(qtbot, doc
     assert not dock.continue_button.isHidden()
     dock.continue_button.click()
     [pair] = session_of(annotated).pairs
-    assert (pair.image, pair.labels) == (annotated.layers["cells"], mask)
+    assert (pair.image, pair.masks) == (annotated.layers["cells"], (mask,))
     annotated.layers.remove(mask)
     dock.update_buttons()
     assert "no longer there" in dock.continue_button.toolTip()

@@ -223,4 +223,4 @@ def test_continue_to_training_makes_image_and_consensus_a_pair(qtbot, ground_tru
     ground_truth.continue_button.click()
     [pair] = session_of(annotated).pairs
     assert pair.image is annotated.layers["cells"]
-    assert role_of(pair.labels) == "consensus"
+    assert role_of(pair.masks[0]) == "consensus"

@@ -12,10 +12,11 @@ from napari_deepflash2.config import (
 )
 from napari_deepflash2.widgets.forms import SectionForm, words
 from napari_deepflash2.widgets.ground_truth import ADVANCED, METHODS
-from napari_deepflash2.widgets.train import BASIC
+from napari_deepflash2.widgets.pair_options import MORE
+from napari_deepflash2.widgets.train_settings import BASIC
 
 FORMS = [
-    (DataConfig, ["mask_kind"]),
+    (DataConfig, ["mask_kind", *MORE]),
     (ConsensusConfig, ["method", "min_votes", *ADVANCED]),
     (TrainingConfig, BASIC),
     (TrainingConfig, [name for name in TrainingConfig.model_fields if name not in BASIC]),

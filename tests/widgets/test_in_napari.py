@@ -82,8 +82,12 @@ def test_the_whole_work_by_buttons(viewer, qtbot, tmp_path):
 
     train = _open(viewer, "Train ensemble")
     assert train.pairs.table.contents.cells.rows[0][:2] == ("cells", "consensus")
-    train.basic.models.value, train.basic.iterations.value, train.basic.tile_size.value = 2, 3, 64
-    train.more.max_splits.value = 2
+    (
+        train.settings.basic.models.value,
+        train.settings.basic.iterations.value,
+        train.settings.basic.tile_size.value,
+    ) = 2, 3, 64
+    train.settings.more.max_splits.value = 2
     train.training.out.value = tmp_path / "ensemble"
     train.training.train_button.click()
     qtbot.waitUntil(lambda: train.session.run is not None, timeout=SECONDS)
@@ -125,7 +129,11 @@ def test_training_goes_on_when_the_viewer_is_closed(make_napari_viewer_proxy, qt
     viewer.layers.selection.update([image, labels])
     train = _open(viewer, "Train ensemble")
     train.pairs.add_button.click()
-    train.basic.models.value, train.basic.iterations.value, train.basic.tile_size.value = 2, 100_000, 32
+    (
+        train.settings.basic.models.value,
+        train.settings.basic.iterations.value,
+        train.settings.basic.tile_size.value,
+    ) = 2, 100_000, 32
     train.training.out.value = tmp_path / "ensemble"
     train.training.train_button.click()
     run = RunFolder(tmp_path / "ensemble")
@@ -156,7 +164,7 @@ def test_a_prediction_in_work_ends_with_the_viewer(
 
 def test_a_closed_dock_hears_nothing_more_and_a_reopened_one_finds_its_state(viewer, qtbot, tmp_path):
     train, predict = _open(viewer, "Train ensemble"), _open(viewer, "Predict")
-    train.basic.iterations.value = 77
+    train.settings.basic.iterations.value = 77
     for name in ("Train ensemble", "Predict"):
         viewer.window.add_plugin_dock_widget(PLUGIN, name)[0].destroyOnClose()
     train.deleteLater()

@@ -39,8 +39,12 @@ def ready(dock, viewer, tmp_path):
 
 
 def _set(dock, iterations):
-    dock.basic.models.value, dock.basic.iterations.value, dock.basic.tile_size.value = 2, iterations, 32
-    dock.more.batch_size.value = dock.more.max_splits.value = 2
+    (
+        dock.settings.basic.models.value,
+        dock.settings.basic.iterations.value,
+        dock.settings.basic.tile_size.value,
+    ) = 2, iterations, 32
+    dock.settings.more.batch_size.value = dock.settings.more.max_splits.value = 2
 
 
 def _until_begun(qtbot, dock):
@@ -206,15 +210,15 @@ def test_ticked_experts_of_an_image_are_one_row_with_a_target(dock, viewer, monk
     viewer.add_image(np.zeros((48, 48)), name="cells")
     masks = [viewer.add_labels(np.ones((48, 48), int), name=name) for name in ("Ann", "Bob", "Cem")]
     dock.session.tick(masks[2], False)
-    assert not dock.experts.isVisibleTo(dock)
+    assert not dock.settings.experts.isVisibleTo(dock)
     dock.pairs.experts_button.click()
     assert dock.pairs.table.contents.cells.rows == (("cells", "2 experts", "", "48 × 48", ""),)
-    assert dock.experts.isVisibleTo(dock)
-    dock.target.target.value = "soft"
+    assert dock.settings.experts.isVisibleTo(dock)
+    dock.settings.target.target.value = "soft"
     assert dock.configuration().training.target == "soft"
     viewer.layers.remove("Bob")
     assert not dock.session.pairs
-    assert not dock.experts.isVisibleTo(dock)
+    assert not dock.settings.experts.isVisibleTo(dock)
 
 
 def test_what_masks_mean_goes_into_the_settings(dock, viewer, qtbot):
@@ -299,5 +303,5 @@ def test_the_forms_are_found_again_when_the_dock_is_reopened(qtbot, dock, viewer
     _set(dock, 77)
     dock.configuration()
     reopened = _open(qtbot, viewer)
-    assert reopened.basic.iterations.value == 77
-    assert reopened.more.batch_size.value == 2
+    assert reopened.settings.basic.iterations.value == 77
+    assert reopened.settings.more.batch_size.value == 2

@@ -15,6 +15,7 @@ SAME_GRID = (
     "Choose layers of the same image; where only scale, translation, rotation or units differ, copy them "
     "over (right-click the right one: Copy scale and transforms; then the other: Apply ... from Clipboard)."
 )
+MICROMETRE = "micrometer"
 ROUNDED_LEVEL, HALF_A_PIXEL = 0.02, 0.55
 
 
@@ -39,6 +40,18 @@ class Grid:
     shape: tuple[int, ...]
     spatial: dict[str, Any]
     level: int = 0
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in micrometres; None where the units are no lengths."""
+        units = self.spatial["units"][-2:]
+        if any(unit.dimensionality != {"[length]": 1} for unit in units):
+            return None
+        height, width = (
+            abs(float((scale * unit).to(MICROMETRE).magnitude))
+            for scale, unit in zip(self.spatial["scale"][-2:], units, strict=True)
+        )
+        return height, width
 
 
 def grid_of(layer: Layer, channel_axis: int | None = None, level: int = 0) -> Grid:

@@ -85,7 +85,13 @@ def predict_layer(
     ensemble = _loaded(folder)
     total = int(np.prod(image.grid.shape[:-2], dtype=int))
     found = [
-        ensemble.predict(plane, config.prediction, _within(progress, number, total), _name(image, index))
+        ensemble.predict(
+            plane,
+            config.prediction,
+            _within(progress, number, total),
+            _name(image, index),
+            pixel_size=image.grid.pixel_size,
+        )
         for number, (index, plane) in enumerate(image.planes())
     ]
     return _joined(image, found, ensemble.classes)

@@ -37,6 +37,7 @@ class Session:
     pairs_changed = Signal()
     ensemble_changed = Signal()
     run_changed = Signal()
+    settings_changed = Signal()
 
     def __init__(self) -> None:
         self.configuration = Configuration()
@@ -50,6 +51,11 @@ class Session:
         """Take over what a form holds; an `InputError` names a setting out of its range."""
         self.configuration = self.configuration.replace(section, **values)
         return self.configuration
+
+    def take_settings(self, configuration: Configuration) -> None:
+        """Take over all settings at once; forms show them anew."""
+        self.configuration = configuration
+        self.settings_changed.emit()
 
     def is_expert(self, layer: Labels) -> bool:
         """Whether a Labels layer counts as an expert's: as the user ticked it, else where it is visible."""

@@ -21,7 +21,7 @@ from .pairs import FolderPair, LayerPair, Pair, TakenPair, expert_names
 from .reading import Snapshot
 
 MASK_SUFFIX, GROUPS = "_mask.tif", "groups.csv"
-CENTIMETRE = "centimeter"
+MICROMETRES_IN_CENTIMETRE = 1e4
 
 # An image and its group; empty where it has none.
 Group = tuple[str, str]
@@ -205,14 +205,14 @@ def _write_tiff(path: Path, data: NDArray[Any], metadata: dict[str, Any], **opti
 
 def _resolution(snapshot: Snapshot) -> dict[str, Any]:
     """Pixel size as TIFF tags, which other programs read too; nothing where it is not a length."""
-    units = snapshot.grid.spatial["units"][-2:]
-    if any(unit.dimensionality != {"[length]": 1} for unit in units):
+    size = snapshot.grid.pixel_size
+    if size is None:
         return {}
-    sizes = [
-        (scale * unit).to(CENTIMETRE).magnitude
-        for scale, unit in zip(snapshot.grid.spatial["scale"][-2:], units, strict=True)
-    ]
-    return {"resolution": (1 / abs(sizes[1]), 1 / abs(sizes[0])), "resolutionunit": "CENTIMETER"}
+    height, width = size
+    return {
+        "resolution": (MICROMETRES_IN_CENTIMETRE / width, MICROMETRES_IN_CENTIMETRE / height),
+        "resolutionunit": "CENTIMETER",
+    }
 
 
 def _storable(data: NDArray[Any]) -> NDArray[Any]:

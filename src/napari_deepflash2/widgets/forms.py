@@ -27,7 +27,7 @@ MOST = 1_000_000
 DECIMALS = 9
 LONGEST_LABEL, NARROWEST = 15, 70
 # What it means to give no number, where that is not "automatic".
-UNSET = {"early_stopping": "off", "target_pixel_size": "as it is"}
+UNSET = {"early_stopping": "off", "target_pixel_size": "as it is", "pixel_size": "not known"}
 
 
 class SectionForm(Container):
@@ -70,10 +70,11 @@ class SectionForm(Container):
         }
 
     def show_values(self, values: Section) -> None:
-        """Put the values of a section into the form."""
-        for widget in self:
-            value = getattr(values, widget.name)
-            widget.value = 0 if value is None else value
+        """Put the values of a section into the form; nobody is told of a change."""
+        with self.changed.blocked():
+            for widget in self:
+                value = getattr(values, widget.name)
+                widget.value = 0 if value is None else value
 
 
 def keep_tame(parent: QWidget) -> None:
@@ -117,7 +118,7 @@ def _widget_for(name: str, field: FieldInfo, choices: Iterable[str] | None) -> W
     if annotation is int:
         return _whole_number(field, common)
     if annotation is float:
-        return _number(_bounds(field), common)
+        return _number(field, common)
     if get_origin(annotation) is tuple:
         return TupleEdit(value=field.get_default(), options={"step": 0.1}, **common)
     return LineEdit(**common)
@@ -130,17 +131,24 @@ def _whole_number(field: FieldInfo, common: dict[str, str]) -> SpinBox:
     step = int(bounds.get("multiple_of", 1))
     box = SpinBox(min=least, max=int(bounds.get("le", bounds.get("lt", MOST + 1) - 1)), step=step, **common)
     if optional:
-        box.native.setSpecialValueText(UNSET.get(common["name"], "automatic"))
+        _mark_unset(box, common["name"])
     return box
 
 
-def _number(bounds: Mapping[str, float], common: dict[str, str]) -> FloatSpinBox:
-    smallest = 10.0**-DECIMALS
-    least = bounds.get("ge", bounds["gt"] + smallest if "gt" in bounds else -MOST)
+def _number(field: FieldInfo, common: dict[str, str]) -> FloatSpinBox:
+    bounds, smallest = _bounds(field), 10.0**-DECIMALS
+    optional = _or_none(field.annotation)
+    least = 0 if optional else bounds.get("ge", bounds["gt"] + smallest if "gt" in bounds else -MOST)
     most = bounds.get("le", bounds["lt"] - smallest if "lt" in bounds else MOST)
     box = FloatSpinBox(min=least, max=most, value=most if most < MOST else least, step=None, **common)
     box.native.setDecimals(DECIMALS)
+    if optional:
+        _mark_unset(box, common["name"])
     return box
+
+
+def _mark_unset(box: SpinBox | FloatSpinBox, name: str) -> None:
+    box.native.setSpecialValueText(UNSET.get(name, "automatic"))
 
 
 def _bounds(field: FieldInfo) -> dict[str, float]:

@@ -65,6 +65,7 @@ class EstimateGroundTruth(Dock):
         self.method.method.changed.connect(self._method_chosen)
         self.experts.changed.connect(self.update_buttons)
         self.remember_changes([self.method, self.more, self.experts.meaning], self.configuration)
+        self.hear(self.session.settings_changed, self._show_settings)
         self._method_chosen(self.method.method.value)
         self.update_buttons()
 
@@ -93,6 +94,12 @@ class EstimateGroundTruth(Dock):
         """Take over what the forms hold."""
         self.session.configure("data", self.experts.meaning.values())
         return self.session.configure("consensus", self.method.values() | self.more.values())
+
+    def _show_settings(self) -> None:
+        settings = self.session.configuration
+        self.method.show_values(settings.consensus)
+        self.more.show_values(settings.consensus)
+        self.experts.meaning.show_values(settings.data)
 
     def _show(self, image: Image | None, result: Estimate) -> None:
         consensus, _ = show_estimate(self.viewer, result)

@@ -19,7 +19,7 @@ from .pickers import NO_CHANNELS
 MOST_AXES = 4
 FULL = "full resolution"
 BACKGROUND, IGNORED, OTHER = "background", "ignored", "ignored by value"
-MORE = ["mask_kind", "block_margin"]
+MORE = ["mask_kind", "block_margin", "target_pixel_size", "pixel_size"]
 
 
 class PairOptions(QWidget):
@@ -45,7 +45,7 @@ class PairOptions(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for title, forms in (
             ("Stacks, channels and levels", [axes]),
-            ("What masks mean", [self.masks, self.more]),
+            ("Masks and pixel sizes", [self.masks, self.more]),
         ):
             folded = QCollapsible(title)
             for form in forms:
@@ -69,9 +69,10 @@ class PairOptions(QWidget):
         return {**self.more.values(), "ignore_label": ignored}
 
     def show_values(self, values: DataConfig) -> None:
-        """Show these settings."""
+        """Show these settings; nobody is told of a change."""
         self.more.show_values(values)
-        self._set_ignored(values.ignore_label)
+        with self.masks.changed.blocked():
+            self._set_ignored(values.ignore_label)
 
     def _make_axes(self) -> None:
         self.channel_axis = ComboBox(

@@ -48,6 +48,7 @@ class Predict(Dock):
         self.folder.changed.connect(self._folder_chosen)
         self.hear(self.session.ensemble_changed, self._take_ensemble)
         self.remember_changes([self.settings], self.configuration)
+        self.hear(self.session.settings_changed, self._show_settings)
         self._take_ensemble()
         self.update_buttons()
 
@@ -74,6 +75,9 @@ class Predict(Dock):
     def configuration(self) -> Configuration:
         """Take over what the form holds."""
         return self.session.configure("prediction", self.settings.values())
+
+    def _show_settings(self) -> None:
+        self.settings.show_values(self.session.configuration.prediction)
 
     def _show(self, prediction: LayerPrediction) -> None:
         show_prediction(self.viewer, prediction)
