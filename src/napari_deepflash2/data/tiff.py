@@ -83,6 +83,20 @@ def _decode(path: Path, tif: tifffile.TiffFile, largest_pixels: int | None) -> D
     )
 
 
+def checked_series(path: Path, tif: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+    """Find the one image of a file whose pages do not run in a circle, without reading its pixels.
+
+    Raises
+    ------
+    InputError
+        Where there are several, parts of it are missing, or its colours are not RGB.
+    """
+    series = _only_series(path, tif)
+    _refuse_colour_space(path, series.keyframe)
+    _refuse_cut_data(path, series)
+    return series
+
+
 def _only_series(path: Path, tif: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     if len(tif.series) != 1:
         raise InputError.one(
