@@ -9,7 +9,9 @@ backward and optimiser. deepflash2 has its own loader, loss, Adam and fastai's l
 that it has on a processor; it takes part with loader processes, as it does by default, and without any, and
 counts by the faster of the two. Ours takes part in float32 and, where the processor has instructions for it,
 in bfloat16, as it does by default there. The contestants take turns, the table holds medians. Where other
-programs run beside, the CPU seconds are the better measure; those of loader processes are not in them.
+programs run beside, the CPU seconds are the better measure; those of loader processes are not in them. At the
+end the share outside forward and backward is shown for networks of our own registry, the small ones too, for
+which a loader weighs most.
 
 Both need one environment, which deepflash2's pins do not allow; so it is installed without them:
 
@@ -128,7 +130,7 @@ def network(channels: int, classes: int) -> torch.nn.Module:
 
 
 def ours(images: list[np.ndarray], masks: list[np.ndarray], marks: Marks, training: dict) -> Contestant:
-    config = Configuration.model_validate({"training": {**training, "architecture": "smp_unet"}})
+    config = Configuration.model_validate({"training": training})
     data = TrainingSet.of(images, masks, config.data)
     split = (np.arange(len(images) - 1), np.arange(len(images) - 1, len(images)))
     member = Member(data, 1, split, config, CPU)
@@ -208,11 +210,21 @@ def report(taken: dict[str, list[Step]], batch_size: int) -> None:
     print("|---|---|---|---|---|---|---|")
     cpu = {name: statistics.median(step.cpu for step in steps) for name, steps in taken.items()}
     for name, steps in taken.items():
-        outside = statistics.median(1 - step.passes / step.cpu for step in steps)
         print(
             f"| {name} | {wall[name]:.2f} | {batch_size / wall[name]:.2f} | {wall[peer] / wall[name]:.2f} "
-            f"| {cpu[name]:.2f} | {cpu[peer] / cpu[name]:.2f} | {outside:.1%} |"
+            f"| {cpu[name]:.2f} | {cpu[peer] / cpu[name]:.2f} | {outside(steps):.1%} |"
         )
+
+
+def outside(steps: list[Step]) -> float:
+    return statistics.median(1 - step.passes / step.cpu for step in steps)
+
+
+def report_own(networks: dict[str, Contestant]) -> None:
+    print("\n| our network | CPU s a step | outside both passes |\n|---|---|---|")
+    for name, take in networks.items():
+        steps = take(12)
+        print(f"| {name} | {statistics.median(step.cpu for step in steps):.3f} | {outside(steps):.1%} |")
 
 
 def main() -> None:
@@ -222,24 +234,30 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=2, help="steps of each contestant in a round")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--own", nargs="*", default=["unet", "flexible_unet_efficientnet-b0"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     NETWORKS["smp_unet"] = NetworkEntry("smp_unet", "To compare with deepflash2.", 24_430_242, 62, network)
     images, masks = simulate()
-    marks, sizes = Marks(), {"tile_size": options.tile_size, "batch_size": options.batch_size}
-    precisions = dict.fromkeys(["float32", best_precision(CPU)])
+    sizes = {"tile_size": options.tile_size, "batch_size": options.batch_size}
+    best, marks = best_precision(CPU), Marks()
+
+    def own(architecture: str, precision: str) -> Contestant:
+        return ours(images, masks, marks, {**sizes, "architecture": architecture, "precision": precision})
+
     with tempfile.TemporaryDirectory() as folder:
         write(images, masks, Path(folder))
         contestants = {
             "deepflash2, loader processes": deepflash2s(Path(folder), marks, **sizes, loaders=None),
             "deepflash2, none": deepflash2s(Path(folder), marks, **sizes, loaders=0),
             **{
-                f"ours, {precision}": ours(images, masks, marks, {**sizes, "precision": precision})
-                for precision in precisions
+                f"ours, {precision}": own("smp_unet", precision)
+                for precision in dict.fromkeys(["float32", best])
             },
         }
         taken = interleaved(contestants, options.rounds, options.steps)
     report(taken, options.batch_size)
+    report_own({name: own(name, best) for name in options.own})
     print(
         f"\n{options.batch_size} tiles of {options.tile_size}² a step, {options.threads} threads. "
         "deepflash2 runs patched: torchvision's missing operators are declared by a sitecustomize.py."
