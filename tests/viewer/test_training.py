@@ -1,10 +1,8 @@
 import os
 import shutil
 import signal
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ from napari_deepflash2.viewer.recent import last_run, remember_run
 from napari_deepflash2.viewer.training import (
     TrainingRun,
     can_resume,
-    python_executable,
     refuse_used,
     resume,
     start,
@@ -226,13 +223,3 @@ def test_there_is_nothing_to_resume_in_a_folder_of_something_else(tmp_path):
     with pytest.raises(InputError, match="no training run"):
         resume(tmp_path, ignore_progress)
     assert not RunFolder(tmp_path).is_alive()
-
-
-def test_a_bundle_whose_executable_is_napari_still_finds_its_python(monkeypatch):
-    assert python_executable() == sys.executable
-    monkeypatch.setattr(sys, "executable", os.devnull)
-    assert "python" in Path(python_executable()).name
-    monkeypatch.setattr(sys, "prefix", "/nowhere")
-    monkeypatch.setattr(sys, "exec_prefix", "/nowhere")
-    with pytest.raises(InputError, match="command line"):
-        python_executable()

@@ -3,7 +3,8 @@ from qtpy.QtGui import QColor, QPalette
 
 from napari_deepflash2.viewer.colours import EXPERT_COLOURS
 from napari_deepflash2.viewer.run_state import Epoch
-from napari_deepflash2.widgets.curves import LEAST_CONTRAST, Curves, points_of, readable
+from napari_deepflash2.widgets.curves import Curves, points_of
+from napari_deepflash2.widgets.plots import LEAST_CONTRAST, readable
 from napari_deepflash2.widgets.tables import contrast
 
 EPOCHS = (

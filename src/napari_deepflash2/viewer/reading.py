@@ -45,7 +45,7 @@ class Snapshot:
     def planes(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """Give each plane with its index: arrays of (Y, X), or (Y, X, C) where there are channels."""
         for index in np.ndindex(self.grid.shape[:-2]):
-            yield index, self._plane(index)
+            yield index, self.plane(index)
 
     def whole(self) -> NDArray[Any]:
         """All of `data` in memory."""
@@ -70,7 +70,8 @@ class Snapshot:
         axis = self.channel_axis
         return np.repeat(np.expand_dims(result, axis), self.data.shape[axis], axis), self.full_spatial
 
-    def _plane(self, index: tuple[int, ...]) -> NDArray[Any]:
+    def plane(self, index: tuple[int, ...]) -> NDArray[Any]:
+        """Give one plane: (Y, X), or (Y, X, C) where there are channels."""
         if self.channel_axis is None:
             return np.asarray(self.data[index])
         axis = self.channel_axis

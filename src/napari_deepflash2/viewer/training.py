@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ..ensemble.run import EVENTS, INPUT, LOCK, STOP, RunFolder
 from ..errors import InputError
 from ..files import write_text
 from ..progress import ProgressCallback
+from .interpreter import python_executable
 from .run_sources import write_sources
 from .run_state import RunState, advance
 from .training_data import DataOnDisk, Taken, data_on_disk
@@ -161,24 +161,6 @@ def refuse_used(folder: Path) -> None:
             "Choose a new folder, or press Resume where a run in it was interrupted.",
             "folder-not-empty",
         )
-
-
-def python_executable() -> str:
-    """Find the Python that runs this napari; in a bundle `sys.executable` may be napari itself."""
-    candidates = [
-        Path(sys.executable or ""),
-        Path(sys.prefix) / ("python.exe" if os.name == "nt" else "bin/python3"),
-        Path(sys.exec_prefix) / ("python.exe" if os.name == "nt" else "bin/python"),
-    ]
-    for path in candidates:
-        if path.name.lower().startswith("python") and path.is_file():
-            return str(path)
-    raise InputError.one(
-        "this napari",
-        "brings no Python interpreter that can be started",
-        "Train by command line (napari-deepflash2 train).",
-        "no-python",
-    )
 
 
 def _never_began(folder: Path) -> bool:

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QColor, QPalette
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..viewer.colours import expert_colour
 from ..viewer.run_state import Epoch
-from .tables import contrast
+from .plots import ink_of, make_plot, paper_of, readable
 
-HEIGHT = 170
-# WCAG 2 asks for this of lines that carry meaning.
-LEAST_CONTRAST = 3.0
 CURVES = {"loss": "loss", "held_out_loss": "loss", "dice": "dice"}
 
 Points = tuple[list[float], list[float]]
@@ -70,7 +67,7 @@ class Curves(QWidget):
         if (what, fold) not in self._lines:
             import pyqtgraph
 
-            colour = readable(QColor(expert_colour(fold - 1)), self._paper())
+            colour = readable(QColor(expert_colour(fold - 1)), paper_of(self))
             held_out = what != "loss"
             style = Qt.PenStyle.DashLine if what == "held_out_loss" else Qt.PenStyle.SolidLine
             self._lines[what, fold] = self._plots[CURVES[what]].plot(
@@ -83,49 +80,19 @@ class Curves(QWidget):
             )
         return self._lines[what, fold]
 
-    def _ink(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.WindowText)
-
-    def _paper(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.Window)
-
     def _make_plots(self) -> None:
         titles = {"loss": "Loss (held out dashed)", "dice": "Held-out Dice"}
-        self._plots = {name: self._make_plot(title) for name, title in titles.items()}
+        for name, title in titles.items():
+            self._plots[name] = make_plot(self, "iteration", title)
+            self._layout.addWidget(self._plots[name])
         self._plots["dice"].setYRange(0, 1)
-        self._plots["loss"].addLegend(offset=(-5, 5), labelTextColor=self._ink())
-
-    def _make_plot(self, title: str) -> Any:
-        import pyqtgraph
-
-        ink = self._ink()
-        plot = pyqtgraph.PlotWidget(background=self._paper())
-        plot.setFixedHeight(HEIGHT)
-        plot.setLabel("bottom", "iteration", color=ink.name())
-        plot.setLabel("left", title, color=ink.name())
-        for side in ("bottom", "left"):
-            plot.getAxis(side).setPen(ink)
-            plot.getAxis(side).setTextPen(ink)
-        # The wheel scrolls the dock.
-        plot.setMouseEnabled(False, False)
-        plot.hideButtons()
-        self._layout.addWidget(plot)
-        return plot
+        self._plots["loss"].addLegend(offset=(-5, 5), labelTextColor=ink_of(self))
 
 
 def points_of(epochs: Sequence[Epoch], fold: int) -> dict[str, Points]:
     """Give iteration and value of the curves of a fold: ``loss``, ``held_out_loss`` and ``dice``."""
     own = [epoch for epoch in epochs if epoch.fold == fold]
     return {what: _points(own, what) for what in CURVES}
-
-
-def readable(colour: QColor, paper: QColor) -> QColor:
-    """Make a colour darker, or lighter, until it is told from the paper."""
-    for _ in range(20):
-        if contrast(colour, paper) >= LEAST_CONTRAST:
-            break
-        colour = colour.darker(110) if paper.lightnessF() > 0.5 else colour.lighter(115)
-    return colour
 
 
 def _points(epochs: Sequence[Epoch], what: str) -> Points:

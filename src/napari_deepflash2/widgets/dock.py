@@ -133,7 +133,7 @@ class Dock(QWidget):
     def _show_progress(self, progress: Progress) -> None:
         self.progress.setRange(0, progress.total)
         self.progress.setValue(progress.done)
-        self.progress.setFormat(f"{progress.task}: %v of %m")
+        self.progress.setFormat(f"{progress.task}: %v of %m" if progress.total else progress.task)
 
     def _say_stopped(self) -> None:
         self.say("Stopped; no layer was changed.")

@@ -78,6 +78,10 @@ class SettingsPart(QWidget):
         self.augmentation.show_values(training.augmentation)
         self.changed()
 
+    def take_rate(self, rate: float) -> None:
+        """Train with this learning rate."""
+        self.more.learning_rate.value = rate
+
     def ask_save(self) -> None:
         """Ask for a file and write the settings."""
         path, _ = QFileDialog.getSaveFileName(self, "Save settings", "settings.toml", FILES)
