@@ -234,6 +234,17 @@ def test_g14_a_run_is_resumed_with_the_threads_it_began_with(
     assert ensemble.notes == ()
 
 
+def test_g15_a_run_of_a_newer_version_is_not_resumed(
+    make_blobs: Blobs, settings: Settings, uninterrupted: Path
+) -> None:
+    manifest = json.loads((uninterrupted / "ensemble.json").read_text())
+    changed = json.dumps({**manifest, "schema_version": 99})
+    (uninterrupted / "ensemble.json").write_text(changed)
+    with pytest.raises(InputError, match="schema version 99"):
+        train_ensemble(*make_blobs(3), uninterrupted, settings, resume=True)
+    assert (uninterrupted / "ensemble.json").read_text() == changed
+
+
 def test_a_stop_that_was_asked_for_before_a_crash_does_not_stop_the_resumed_run(
     tmp_path: Path, make_blobs: Blobs, tiny: Settings
 ) -> None:

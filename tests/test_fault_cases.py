@@ -1,0 +1,160 @@
+"""Which test shows which case of the catalogue of faults: models (F) and training (G)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+CASES = {
+    "F1 a member that could hold a program": [
+        "ensemble/test_loading.py::test_a_program_in_a_member_never_runs"
+    ],
+    "F2 TorchScript": ["ensemble/test_loading.py::test_torchscript_is_refused"],
+    "F3 a file of deepflash2": [
+        "ensemble/test_faults_f.py::test_f3_a_file_of_deepflash2_is_refused_with_the_reason"
+    ],
+    "F4 truncated, flipped, zeroed weights": [
+        "ensemble/test_loading.py::test_all_missing_and_damaged_members_are_listed_at_once",
+        "ensemble/test_loading.py::test_any_flipped_bit_is_found_out",
+        "ensemble/test_loading.py::test_a_zeroed_tail_is_found_out",
+    ],
+    "F5 another network, other channels": [
+        "ensemble/test_loading.py::test_weights_of_another_network_are_refused_in_one_line",
+        "ensemble/test_loading.py::test_other_channels_are_refused_before_anything_runs",
+    ],
+    "F6 a missing member, one too many": [
+        "ensemble/test_loading.py::test_all_missing_and_damaged_members_are_listed_at_once",
+        "ensemble/test_loading.py::test_a_surplus_member_is_found_out",
+    ],
+    "F7 renamed, reordered members": [
+        "ensemble/test_loading.py::test_a_renamed_member_is_recognised",
+        "ensemble/test_loading.py::test_exchanged_members_are_found_out",
+        "ensemble/test_faults_f.py"
+        "::test_f7_members_are_known_by_the_manifest_and_not_by_the_order_of_their_names",
+    ],
+    "F8 members of different trainings": [
+        "ensemble/test_faults_f.py::test_f8_a_member_of_another_training_is_found_out"
+    ],
+    "F9 weights that are no numbers": [
+        "ensemble/test_loading.py::test_weights_that_are_no_numbers_are_refused"
+    ],
+    "F10 newer and older schema": [
+        "ensemble/test_loading.py::test_a_newer_schema_is_refused_with_what_to_do",
+        "ensemble/test_migration.py::test_f10_an_ensemble_of_schema_1_predicts_as_it_did",
+    ],
+    "F11 weights of another precision": [
+        "ensemble/test_faults_f.py::test_f11_weights_of_another_precision_are_used"
+    ],
+    "F12 bombs": [
+        "ensemble/test_loading.py::test_a_compressed_archive_is_refused",
+        "ensemble/test_faults_f.py::test_f12_a_tensor_that_only_looks_huge_is_refused_at_once",
+        "ensemble/test_faults_f.py::test_f12_what_is_no_tensor_is_refused",
+    ],
+    "F13 paths that leave the folder": [
+        "ensemble/test_loading.py::test_a_path_that_leaves_the_folder_is_refused",
+        "ensemble/test_loading.py::test_a_link_is_not_followed",
+    ],
+    "F14 names that are formulas": [
+        "ensemble/test_faults_f.py::test_f14_a_name_that_is_a_formula_stays_text"
+    ],
+    "F15 predicting training images": [
+        "ensemble/test_loading.py::test_training_images_and_other_intensities_are_noted"
+    ],
+    "F16 a file replaced while in use": [
+        "ensemble/test_faults_f.py::test_f16_a_file_that_is_replaced_after_the_look_is_not_used"
+    ],
+    "G1 a loss that is no number": [
+        "ensemble/test_recovery.py::test_g1_a_loss_that_is_no_number_goes_back_at_half_the_learning_rate",
+        "ensemble/test_recovery.py"
+        "::test_g1_after_three_times_it_stops_names_the_images_and_keeps_the_best_weights",
+        "ensemble/test_recovery.py::test_g1_a_run_that_went_back_is_resumed_to_the_bit",
+    ],
+    "G2 out of memory": [
+        "ensemble/test_recovery.py::test_g2_too_little_memory_halves_the_batch_and_says_so",
+        "ensemble/test_recovery.py::test_g2_memory_for_no_tile_at_all_is_refused_with_need_and_have",
+        "ensemble/test_recovery.py::test_g2_too_little_memory_to_validate_takes_fewer_tiles_at_once",
+    ],
+    "G3 one image": [
+        "ensemble/test_groups.py::test_g3_a_single_image_is_trained_on_in_blocks_that_share_no_pixel",
+        "data/test_blocks.py::test_g3_an_image_too_small_to_be_cut_is_refused",
+    ],
+    "G4 fewer images than folds": ["data/test_folds.py::test_fewer_images_than_folds_make_fewer_folds"],
+    "G5 groups": [
+        "data/test_folds.py::test_groups_never_leak",
+        "data/test_groups.py::test_g5_names_that_suggest_groups_are_noted",
+    ],
+    "G6 images smaller than a tile": [
+        "ensemble/test_train.py::test_images_smaller_than_a_tile_and_an_empty_mask_are_fine"
+    ],
+    "G7 no foreground": ["ensemble/test_member.py::test_a_fold_without_foreground_is_defined"],
+    "G8 kill -9, power loss": [
+        "ensemble/test_resume.py::test_a_killed_training_is_resumed_to_the_bit",
+        "ensemble/test_disk.py::test_g8_after_a_power_loss_the_checkpoint_before_takes_over_to_the_bit",
+    ],
+    "G9 signals": [
+        "test_cli_signals.py::test_g9_a_training_that_is_told_to_end_saves_and_exits_with_130",
+        "test_cli_signals.py::test_a_second_signal_ends_the_process_at_once",
+    ],
+    "G10 a full disk": [
+        "ensemble/test_disk.py"
+        "::test_g10_a_disk_that_is_really_full_keeps_the_last_checkpoint_and_the_run_goes_on_with_room",
+        "ensemble/test_train.py::test_too_little_room_on_the_disk_is_said_before_anything_runs",
+    ],
+    "G11 a read-only or vanished folder": [
+        "ensemble/test_disk.py::test_g11_a_disk_that_is_read_only_is_said_before_anything_runs",
+        "ensemble/test_disk.py::test_g11_a_disk_that_becomes_read_only_is_said",
+        "ensemble/test_disk.py::test_g11_a_folder_that_vanishes_is_said_and_not_made_again",
+    ],
+    "G12 locks of Windows": [
+        "test_files.py::test_g12_a_file_that_is_held_for_a_moment_is_waited_for",
+        "test_files.py::test_g12_a_file_that_stays_held_is_refused_by_name_and_left_as_it_was",
+    ],
+    "G13 loader processes that die or hang": ["test_fault_cases.py::test_g13_there_are_no_loader_processes"],
+    "G14 resumed with changed data, settings, versions, threads": [
+        "ensemble/test_resume.py::test_changed_data_and_settings_are_refused_with_all_differences",
+        "ensemble/test_resume.py::test_another_machine_or_version_is_noted",
+        "ensemble/test_resume.py::test_g14_a_run_is_resumed_with_the_threads_it_began_with",
+    ],
+    "G15 resuming a finished, foreign or newer run, twice": [
+        "ensemble/test_resume.py::test_resuming_a_finished_run_changes_nothing",
+        "ensemble/test_resume.py::test_g15_a_run_of_a_newer_version_is_not_resumed",
+        "ensemble/test_member.py::test_g15_a_checkpoint_of_another_version_is_refused",
+        "ensemble/test_run.py::test_of_several_that_race_for_a_folder_one_wins",
+    ],
+    "G16 clocks": ["ensemble/test_run.py::test_g16_a_clock_that_is_put_forward_makes_no_run_look_dead"],
+    "G17 a graphics card that fails": [
+        "ensemble/test_recovery.py::test_g17_a_graphics_card_that_fails_is_said_and_the_run_can_be_resumed"
+    ],
+    "G18 seeds out of range": [
+        "ensemble/test_train.py::test_settings_out_of_range_are_refused",
+        "ensemble/test_train.py::test_seed_zero_is_a_seed",
+    ],
+    "G19 settings out of range": [
+        "ensemble/test_train.py::test_settings_out_of_range_are_refused",
+        "ensemble/test_train.py::test_a_batch_larger_than_the_set_is_fine",
+    ],
+    "G20 no folder for temporary files": [
+        "ensemble/test_disk.py::test_g20_no_folder_for_temporary_files_is_needed"
+    ],
+}
+
+
+def test_every_case_has_a_number_of_its_own() -> None:
+    assert [name.split()[0] for name in CASES] == [
+        *(f"F{number}" for number in range(1, 17)),
+        *(f"G{number}" for number in range(1, 21)),
+    ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_tests_of_a_case_are_there(case: str) -> None:
+    for test in CASES[case]:
+        file, name = test.split("::")
+        tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, test
+
+
+def test_g13_there_are_no_loader_processes() -> None:
+    sources = (TESTS.parent / "src").rglob("*.py")
+    assert [path.name for path in sources if "DataLoader(" in path.read_text(encoding="utf-8")] == []
