@@ -17,6 +17,7 @@ DOCKS = (
     "Blind annotation kit",
     "Estimate ground truth",
     "Train ensemble",
+    "Review training",
     "Predict",
 )
 

@@ -23,6 +23,7 @@ print(*sorted(({heavy!r} & set(sys.modules)) - before))
         ("ground_truth", "EstimateGroundTruth"),
         ("train", "TrainEnsemble"),
         ("predict", "Predict"),
+        ("review", "ReviewTraining"),
         ("adjudicate", "Adjudicate"),
         ("compare_two", "CompareTwo"),
         ("blind_kit", "BlindAnnotation"),

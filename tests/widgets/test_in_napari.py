@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from qtpy.compat import isalive
+from qtpy.QtCore import Qt
 
 from napari_deepflash2.ensemble.run import RunFolder
 from napari_deepflash2.viewer.pairs import make_pair
@@ -19,6 +20,7 @@ DOCKS = (
     "Compare two Labels layers",
     "Blind annotation kit",
     "Train ensemble",
+    "Review training",
     "Predict",
 )
 SECONDS = 300_000
@@ -117,6 +119,23 @@ def test_the_whole_work_by_buttons(viewer, qtbot, tmp_path):
     ):
         _press(qtbot, dock, button)
     assert len(viewer.layers) == before
+
+
+def test_the_labels_of_a_finished_training_are_checked_by_keys(viewer, qtbot, ensemble_folder):
+    session_of(viewer).use_ensemble(ensemble_folder)
+    review = _open(viewer, "Review training")
+    _press(qtbot, review, review.open_button)
+    review.tabs.setCurrentWidget(review.regions)
+    assert len(review.review.label_check)
+    # Keys that reach napari's window work in the image.
+    qtbot.keyClick(review.window(), Qt.Key.Key_N)
+    qtbot.waitUntil(lambda: not review.is_busy, timeout=SECONDS)
+    found = _by_role(viewer)
+    assert {"reviewed image", "mask trained on", "out-of-fold labels", "contradiction"} <= set(found)
+    region = review.review.label_check.iloc[0]
+    assert viewer.scene.camera.center[-2:] == pytest.approx(
+        ((region["top"] + region["bottom"] - 1) / 2, (region["left"] + region["right"] - 1) / 2)
+    )
 
 
 def test_training_goes_on_when_the_viewer_is_closed(make_napari_viewer_proxy, qtbot, tmp_path):

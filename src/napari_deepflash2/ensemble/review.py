@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.pixel_size import PixelSize
 from ..errors import InputError, Problem, listed
 from ..prediction import Reliability
 from ..tables import write_csv
@@ -40,6 +41,8 @@ class Review:
         Group of each training image, or of each block of a large one, by ID.
     folds : mapping of str to int
         The fold in which it is left out; images that never are have none.
+    pixel_sizes : mapping of str to (float, float)
+        Height and width of its pixels in micrometres, where they are known.
     records : mapping of str to Record
         Of each image that has one, by the name of its maps.
     """
@@ -48,6 +51,7 @@ class Review:
     classes: tuple[int, ...]
     groups: Mapping[str, str]
     folds: Mapping[str, int]
+    pixel_sizes: Mapping[str, PixelSize]
     records: Mapping[str, Record]
 
     @cached_property
@@ -168,6 +172,10 @@ class Review:
         rows = ((name, row) for name, record in self.records.items() for row in record.rows)
         return next(name for name, row in rows if row.image == image)
 
+    def pixel_size_of(self, name: str) -> PixelSize | None:
+        """Height and width of a pixel of these maps in micrometres; None where it is not known."""
+        return self.pixel_sizes.get(self.records[name].rows[0].image)
+
     def image(self, name: str) -> NDArray[Any]:
         """Intensities as stored, (Y, X) or (Y, X, C)."""
         pixels = self._files.read_map("images", name)
@@ -233,7 +241,7 @@ def load_review(folder: Path | str) -> Review:
             "Resume the training with the same data: they are made as soon as a model is finished.",
             "no-review",
         )
-    return Review(folder, manifest.classes, manifest.groups, manifest.folds, found)
+    return Review(folder, manifest.classes, manifest.groups, manifest.folds, manifest.pixel_sizes, found)
 
 
 def _figures(row: Row | None) -> dict[str, float | None]:

@@ -190,7 +190,7 @@ class AdjudicationView:
         # An affine transform comes after scale, rotation and translation, so it is taken off here.
         affine = self.result.affine
         translate = affine.inverse(self.result.data_to_world(corner))
-        data = _frame_around(dispute.inside)
+        data = frame_around(dispute.inside)
         if self.mark is None or self.mark not in self._viewer.layers:
             self._remove_mark()
             self.mark = self._new_mark(data)
@@ -266,7 +266,7 @@ def _corners(slices: Sequence[slice]) -> list[tuple[int, ...]]:
     return [tuple(end[high] for end, high in zip(ends, corner, strict=True)) for corner in corners]
 
 
-def _frame_around(inside: np.ndarray) -> np.ndarray:
+def frame_around(inside: np.ndarray) -> np.ndarray:
     """Pixels that touch a region from outside, in its bounding box grown by one pixel within the plane."""
     from scipy import ndimage
 

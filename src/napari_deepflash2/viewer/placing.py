@@ -139,7 +139,9 @@ def _view_kept(viewer: ViewerModel) -> Iterator[None]:
     yield
     if viewer.dims.ndim == ndim:
         viewer.dims.current_step = step
-    if selected:
+    # One of another number of axes gives way to a new layer.
+    left = [layer for layer in selected if layer in viewer.layers]
+    if left:
         viewer.layers.selection.clear()
-        viewer.layers.selection.update(selected)
-        viewer.layers.selection.active = active
+        viewer.layers.selection.update(left)
+        viewer.layers.selection.active = active if active in left else None

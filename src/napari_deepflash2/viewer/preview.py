@@ -109,7 +109,7 @@ def show_preview(
     source = source_of(preview.image_id, folder / INPUT)
     layer = None if source is None else source.layer_in(viewer)
     plane = () if source is None else source.plane_of(preview.image_id)
-    spatial = _spatial(preview, source, layer, plane)
+    spatial = spatial_over(source, layer, plane, preview.shape, preview.corner)
     outputs = [*([] if layer else [_image(preview)]), _uncertainty(preview), _labels(preview)]
     if layer is not None:
         _remove(viewer, "preview image")
@@ -167,9 +167,33 @@ def _last_written(folder: Path) -> tuple[Path, int] | None:
     return max(found, key=lambda one: one[1], default=None)
 
 
-def _spatial(
-    preview: RunPreview, source: Source | None, layer: Image | None, plane: tuple[int, ...]
+def spatial_over(
+    source: Source | None,
+    layer: Image | None,
+    plane: tuple[int, ...],
+    shape: tuple[int, int],
+    corner: tuple[int, int] = (0, 0),
 ) -> dict[str, Any]:
+    """Tell where maps of a training image lie: over the layer it was taken from, where that is there.
+
+    Parameters
+    ----------
+    source : Source or None
+        What the image was taken from, as far as it is known.
+    layer : Image or None
+        The same as a layer of the viewer.
+    plane : tuple of int
+        The plane of the layer.
+    shape : (int, int)
+        Height and width of the image as it was trained on.
+    corner : (int, int)
+        First row and column of the maps in it.
+
+    Returns
+    -------
+    dict
+        Keyword arguments for a new layer, with an axis for each of `plane` where there is a layer.
+    """
     if source is None:
         return {}
     if layer is None:
@@ -177,11 +201,9 @@ def _spatial(
     grid = source.grid_in(layer)
     spatial = dict(grid.spatial)
     # Trained on at another pixel size, the image has other pixels than the layer.
-    steps = [1.0] * len(plane) + [old / new for old, new in zip(grid.shape[-2:], preview.shape, strict=True)]
+    steps = [1.0] * len(plane) + [old / new for old, new in zip(grid.shape[-2:], shape, strict=True)]
     scale = np.array(spatial["scale"]) * steps
-    first = (
-        np.array([*plane, *preview.corner]) * scale + np.array(spatial["scale"]) * (np.array(steps) - 1) / 2
-    )
+    first = np.array([*plane, *corner]) * scale + np.array(spatial["scale"]) * (np.array(steps) - 1) / 2
     spatial["scale"] = tuple(scale.tolist())
     spatial["translate"] = tuple(
         (np.array(spatial["translate"]) + spatial["rotate"] @ spatial["shear"] @ first).tolist()

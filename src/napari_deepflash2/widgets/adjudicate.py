@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QSpinBox, QVBoxLayout, QWidget
 
 from ..consensus.adjudication import Adjudication, Choice
@@ -17,10 +16,10 @@ from ..consensus.adjudication_file import save_adjudication
 from ..errors import InputError
 from ..viewer.adjudication import AdjudicationView, Session, open_session, resume, start
 from ..viewer.experts import take_annotations
-from ..viewer.key_ring import KeyRing
 from .continuing import ContinueButton
 from .deciding import MOST_EXPERT_KEYS, Action, DecidingPage
 from .dock import Dock, make_button, make_row, set_ready
+from .dock_keys import DockKeys
 from .experts import ExpertsPart
 from .forms import ignore_wheel
 
@@ -39,9 +38,8 @@ class Adjudicate(Dock):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         self.view: AdjudicationView | None = None
-        self.keys: KeyRing | None = None
+        self._keys = DockKeys(self, self.viewer)
         self.session_file: Path | None = None
-        self._shortcuts: list[QShortcut] = []
         self._showing = QTimer(self)
         self._showing.timeout.connect(self._show_next_expert)
         self._make_choosing_page()
@@ -102,7 +100,7 @@ class Adjudicate(Dock):
         self.choosing.setVisible(False)
         self.continue_button.setVisible(False)
         self.deciding.setVisible(True)
-        self._take_keys()
+        self._keys.take(self._actions(session.adjudication))
         self.say("\n".join(str(note) for note in session.notes))
         self._show_current()
         self._showing.start(0)
@@ -207,26 +205,6 @@ class Adjudicate(Dock):
             return False
         return True
 
-    def _take_keys(self) -> None:
-        self._drop_keys()
-        if self.adjudication is None:
-            return
-        self.keys = KeyRing(self.viewer, self._actions(self.adjudication))
-        self.destroyed.connect(self.keys.release)
-        for key, act in self._actions(self.adjudication).items():
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(act)
-            self._shortcuts.append(shortcut)
-
-    def _drop_keys(self) -> None:
-        if self.keys is not None:
-            self.destroyed.disconnect(self.keys.release)
-            self.keys.release()
-            self.keys = None
-        while self._shortcuts:
-            self._shortcuts.pop().deleteLater()
-
     def _actions(self, adjudication: Adjudication) -> dict[str, Callable[[], None]]:
         experts = adjudication.experts[:MOST_EXPERT_KEYS]
         by_number = {
@@ -259,7 +237,7 @@ class Adjudicate(Dock):
         ]
 
     def _end(self) -> None:
-        self._drop_keys()
+        self._keys.drop()
         if self.view is not None:
             self.view.close()
         self.view = None

@@ -186,11 +186,17 @@ class RunPart(QWidget):
             partial(open_dock, self._dock.viewer, "Predict"),
             "Open the prediction dock with this ensemble.",
         )
+        self.review_button = make_button(
+            "Review",
+            partial(open_dock, self._dock.viewer, "Review training"),
+            "See what the models say of the images that they never saw, and check the labels.",
+        )
         self.going = RunProgress()
         self.preview = PreviewPart(self._dock.viewer)
         self.preview.setVisible(False)
         self.held_out = Table()
-        self.result = make_group("Dice on images that were held out", [self.held_out, self.continue_button])
+        buttons = make_row([self.review_button, self.continue_button])
+        self.result = make_group("Dice on images that were held out", [self.held_out, buttons])
         self.result.setVisible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -1,0 +1,187 @@
+"""Dock *Review training*: what the models say of the images that they never saw."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
+
+from ..viewer.review import (
+    Region,
+    ReviewMaps,
+    ReviewView,
+    compared_with_experts,
+    open_review,
+    read_maps,
+)
+from .dock import Dock, make_button, make_group, notes_text, set_ready, text_label
+from .folders import folder_edit
+from .forms import keep_tame
+from .frame_table import FrameTable
+from .label_check import LabelCheckPart
+from .review_plots import Plot
+from .review_words import NO_EXPERTS, place_of, summary_of, titles_of
+
+if TYPE_CHECKING:
+    from ..ensemble import Review
+
+
+class ReviewTraining(Dock):
+    """Choose an ensemble; see how well each image is predicted, and click through what is contradicted.
+
+    Parameters
+    ----------
+    napari_viewer : napari.components.ViewerModel
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__(napari_viewer)
+        self.review: Review | None = None
+        self._view: ReviewView | None = None
+        self._region: Region | None = None
+        self._make_parts()
+        self.folder.changed.connect(lambda _: self.update_buttons())
+        self.images.chosen.connect(lambda _: self.update_buttons())
+        self.regions.wanted.connect(self._go_to)
+        self.tabs.currentChanged.connect(lambda _: self._hold_keys())
+        self.hear(self.session.ensemble_changed, self._take_ensemble)
+        self._take_ensemble()
+        self.update_buttons()
+
+    def update_buttons(self) -> None:
+        """Say what can be done now."""
+        busy = "Please wait." if self.is_busy else ""
+        set_ready(
+            self.open_button, busy or ("" if self.folder.value else "Choose the folder of an ensemble first.")
+        )
+        set_ready(self.show_button, busy or self._why_not_show())
+        set_ready(self.experts_button, busy)
+
+    def open(self) -> None:
+        """Read the review of the chosen ensemble."""
+        self.run(partial(open_review, self.folder.value), self.show_review, "reading the review")
+
+    def show_review(self, review: Review) -> None:
+        """Show tables and plots."""
+        self.review, self._region = review, None
+        self._view = ReviewView(self.viewer, review)
+        self.summary.setText(summary_of(review))
+        self.images.show_frame(review.images.drop(columns="group"), "dice", ascending=True)
+        self.regions.show_regions(review.label_check)
+        self.reliability.show_reliability(review.reliabilities, titles_of(review))
+        self._show_experts(review)
+        self.tabs.setVisible(True)
+        self._hold_keys()
+        self.say(notes_text(review.notes))
+
+    def show_image(self) -> None:
+        """Show the chosen image with mask, prediction and uncertainty."""
+        if self.review is not None and self.images.row is not None:
+            self._region = None
+            self._read(self.review.name_of(self.review.images["image"].iloc[self.images.row]))
+
+    def ask_experts(self) -> None:
+        """Ask for the folder of the experts, and place the models among them."""
+        path = QFileDialog.getExistingDirectory(self, "Folder with one sub-folder of masks per expert")
+        if path:
+            self.compare_with_experts(Path(path))
+
+    def compare_with_experts(self, experts: Path) -> None:
+        """Place the models among the experts of a folder."""
+        if self.review is not None:
+            job = partial(compared_with_experts, self.review.folder, experts)
+            self.run(job, self.show_review, "comparing with the experts")
+
+    def _show_experts(self, review: Review) -> None:
+        table = review.against_experts
+        for widget in (self.against, self.experts):
+            widget.setVisible(table is not None)
+        self.experts_text.setText(NO_EXPERTS if table is None else place_of(table))
+        if table is not None:
+            self.against.show_against_experts(table)
+            self.experts.show_frame(
+                table.rename(columns=lambda name: name.removeprefix("expert ")), "dice", ascending=True
+            )
+
+    def _go_to(self, region: Region) -> None:
+        self._region = region
+        if self._view is None:
+            return
+        if self._view.shown == region.name:
+            self._view.go_to(region)
+        elif not self.is_busy:
+            self._read(region.name)
+
+    def _read(self, name: str) -> None:
+        if self.review is not None:
+            job = partial(read_maps, self.review, name)
+            self.run(job, self._show, f"reading {name}", partial(self._catch_up, name))
+
+    def _show(self, maps: ReviewMaps) -> None:
+        if self._view is not None:
+            self._view.show(maps)
+            if self._region is not None:
+                self._view.go_to(self._region)
+
+    def _catch_up(self, read: str) -> None:
+        """Go on to the region that was asked for while another image was read."""
+        if self._region is not None and self._region.name != read:
+            self._read(self._region.name)
+
+    def _hold_keys(self) -> None:
+        self.regions.hold_keys(self.review is not None and self.tabs.currentWidget() is self.regions)
+
+    def _take_ensemble(self) -> None:
+        if self.session.ensemble_folder is not None:
+            self.folder.value = self.session.ensemble_folder
+
+    def _why_not_show(self) -> str:
+        if self.review is None or self.images.row is None:
+            return "Choose an image in the table first."
+        known = self.review.images["score"].notna().iloc[self.images.row]
+        return "" if known else "No finished model has left this image out."
+
+    def _make_parts(self) -> None:
+        self.folder = folder_edit("ensemble", "Ensemble", "The folder that training wrote.")
+        self.open_button = make_button("Review", self.open, "Show what the models say of their own images.")
+        self.summary = text_label("")
+        self.images, self.regions = FrameTable(), LabelCheckPart(self)
+        self.show_button = make_button(
+            "Show layers",
+            self.show_image,
+            "Show the image with its mask, the prediction and its uncertainty.",
+        )
+        self.reliability, self.against, self.experts = Plot(), Plot(), FrameTable()
+        self.experts_text = text_label("")
+        self.experts_button = make_button(
+            "Experts…", self.ask_experts, "Choose the folder with one sub-folder of masks for each expert."
+        )
+        self.tabs = QTabWidget()
+        for title, page in (
+            ("Images", _page([self.images, self.show_button])),
+            ("Label check", self.regions),
+            ("Reliability", _page([self.reliability])),
+            ("Experts", _page([self.experts_text, self.against, self.experts, self.experts_button])),
+        ):
+            self.tabs.addTab(page, title)
+        self.tabs.setVisible(False)
+        for widget in (
+            make_group("Ensemble", [self.folder.native, self.open_button, self.summary]),
+            self.progress,
+            self.message,
+            self.tabs,
+        ):
+            self.page.addWidget(widget)
+        keep_tame(self)
+
+
+def _page(widgets: list[QWidget]) -> QWidget:
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return page
