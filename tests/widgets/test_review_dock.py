@@ -14,7 +14,7 @@ from napari_deepflash2.viewer.review import IMAGE, MARK, MASK, MODEL, UNCERTAINT
 from napari_deepflash2.viewer.session import session_of
 from napari_deepflash2.widgets.frame_table import FrameTable
 from napari_deepflash2.widgets.review import ReviewTraining
-from napari_deepflash2.widgets.review_words import NO_EXPERTS, NOTHING_CONTRADICTS, region_text
+from napari_deepflash2.widgets.review_words import NOTHING_CONTRADICTS, region_text
 
 SECONDS = 120_000
 SETTINGS = {
@@ -185,7 +185,7 @@ def test_masks_and_models_that_agree_leave_nothing_to_click(qtbot, dock):
 
 def test_experts_are_compared_when_their_folder_is_given(qtbot, dock, reviewed, tmp_path):
     _press(qtbot, dock, dock.open_button)
-    assert dock.experts_text.text() == NO_EXPERTS
+    assert not dock.no_experts.isHidden()
     assert dock.against.isHidden()
     review = load_review(reviewed)
     for expert, shift in (("ann", 0), ("bob", 1), ("cleo", 3)):
@@ -195,7 +195,8 @@ def test_experts_are_compared_when_their_folder_is_given(qtbot, dock, reviewed, 
             tifffile.imwrite(tmp_path / "experts" / expert / f"{name}.tif", mask)
     dock.compare_with_experts(tmp_path / "experts")
     _wait(qtbot, dock)
-    assert "models against experts" in dock.experts_text.text()
+    assert dock.no_experts.isHidden()
+    assert "experts' mean" in dock.against.legend.text().replace("&nbsp;", " ").replace("&#x27;", "'")
     assert "models against experts" in dock.summary.text()
     assert not dock.against.isHidden()
     assert sorted(_shown(dock.experts)) == sorted(review.records)
@@ -208,7 +209,7 @@ def test_masks_that_do_not_fit_are_refused_in_the_dock(qtbot, dock, tmp_path):
     dock.compare_with_experts(tmp_path / "experts")
     _wait(qtbot, dock)
     assert "no sub-folder" in dock.message.text()
-    assert dock.experts_text.text() == NO_EXPERTS
+    assert not dock.no_experts.isHidden()
 
 
 def test_a_map_that_is_gone_is_named_once(qtbot, dock, reviewed):

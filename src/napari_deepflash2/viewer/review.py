@@ -19,7 +19,7 @@ from ..data.pixel_size import PixelSize
 from ..ensemble.run import INPUT
 from ..progress import Progress, ProgressCallback
 from .adjudication import MARK_COLOUR, SMALLEST_VIEW, frame_around, look_at
-from .colours import class_colormap
+from .colours import OTHER_COLOUR, class_colormap
 from .grids import spatial_kwargs
 from .placing import Output, place, role_of
 from .preview import go_to, spatial_over
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 IMAGE, UNCERTAINTY, MODEL = "reviewed image", "out-of-fold uncertainty", "out-of-fold labels"
 MASK, MARK = "mask trained on", "contradiction"
-OUTLINE = 2
+OUTLINE, OUTLINE_COLOUR = 2, "#F0E442"
 # Channels of an image that is not RGB, as light: they add up.
 _CHANNELS = ("magenta", "green", "cyan", "yellow", "red", "blue")
 # Percentiles of the intensities between which an image is shown.
@@ -129,7 +129,8 @@ def read_maps(review: Review, name: str, progress: ProgressCallback) -> ReviewMa
     for done, read in enumerate((review.image, review.mask, review.labels, review.uncertainty), start=1):
         maps.append(read(name))
         progress(Progress(f"reading {name}", done, 4))
-    return ReviewMaps(name, *maps, review.pixel_size_of(name))
+    image, mask, labels, uncertainty = maps
+    return ReviewMaps(name, image, mask, labels, uncertainty, review.pixel_size_of(name))
 
 
 class ReviewView:
@@ -257,6 +258,9 @@ def _set_contrast(layer: Layer) -> None:
 def _overlays(maps: ReviewMaps, classes: Sequence[int]) -> list[Output]:
     """Give uncertainty, labels and mask, from the lowest to the highest."""
     colours = class_colormap(classes)
+    # Of one class the outline has another colour than the area; more classes have one for each.
+    outlines = {None: OTHER_COLOUR, 0: "transparent", classes[-1]: OUTLINE_COLOUR}
+    of_mask = DirectLabelColormap(color_dict=outlines) if len(classes) == 2 else colours
     uncertainty = {"colormap": "inferno", "contrast_limits": (0, 1), "blending": "additive", "visible": False}
     # What has no class is none of the values, and gets the colour of those.
     values = np.full(IGNORE + 1, max(classes) + 1, np.int32)
@@ -264,7 +268,7 @@ def _overlays(maps: ReviewMaps, classes: Sequence[int]) -> list[Output]:
     return [
         Output("image", UNCERTAINTY, f"{UNCERTAINTY} (0 to 1)", maps.uncertainty, uncertainty, reshapes=True),
         Output("labels", MODEL, MODEL, values[maps.labels], {"opacity": 0.35, "colormap": colours}, True),
-        Output("labels", MASK, MASK, values[maps.mask], {"colormap": colours}, True),
+        Output("labels", MASK, MASK, values[maps.mask], {"colormap": of_mask}, True),
     ]
 
 

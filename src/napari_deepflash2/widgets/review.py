@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
 from ..viewer.review import (
@@ -23,7 +24,7 @@ from .forms import keep_tame
 from .frame_table import FrameTable
 from .label_check import LabelCheckPart
 from .review_plots import Plot
-from .review_words import NO_EXPERTS, place_of, summary_of, titles_of
+from .review_words import NO_EXPERTS, summary_of, titles_of
 
 if TYPE_CHECKING:
     from ..ensemble import Review
@@ -100,7 +101,7 @@ class ReviewTraining(Dock):
         table = review.against_experts
         for widget in (self.against, self.experts):
             widget.setVisible(table is not None)
-        self.experts_text.setText(NO_EXPERTS if table is None else place_of(table))
+        self.no_experts.setVisible(table is None)
         if table is not None:
             self.against.show_against_experts(table)
             self.experts.show_frame(
@@ -156,7 +157,7 @@ class ReviewTraining(Dock):
             "Show the image with its mask, the prediction and its uncertainty.",
         )
         self.reliability, self.against, self.experts = Plot(), Plot(), FrameTable()
-        self.experts_text = text_label("")
+        self.no_experts = text_label(NO_EXPERTS)
         self.experts_button = make_button(
             "Experts…", self.ask_experts, "Choose the folder with one sub-folder of masks for each expert."
         )
@@ -165,7 +166,7 @@ class ReviewTraining(Dock):
             ("Images", _page([self.images, self.show_button])),
             ("Label check", self.regions),
             ("Reliability", _page([self.reliability])),
-            ("Experts", _page([self.experts_text, self.against, self.experts, self.experts_button])),
+            ("Experts", _page([self.no_experts, self.against, self.experts, self.experts_button])),
         ):
             self.tabs.addTab(page, title)
         self.tabs.setVisible(False)
@@ -182,6 +183,7 @@ class ReviewTraining(Dock):
 def _page(widgets: list[QWidget]) -> QWidget:
     page = QWidget()
     layout = QVBoxLayout(page)
+    layout.setAlignment(Qt.AlignmentFlag.AlignTop)
     for widget in widgets:
         layout.addWidget(widget)
     return page

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ..viewer.colours import expert_colour
 from .curves import readable
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from ..prediction import Reliability
 
-HEIGHT = 240
+HEIGHT, MARGIN = 240, 8
+EXPERTS_COLOUR = "#909090"
 # Of a point by its place among the experts, told apart by colour-blind people too.
 PLACES = {"below": "#D55E00", "within": "#0072B2", "above": "#009E73"}
 
@@ -28,8 +30,13 @@ class Plot(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(self.legend)
         self._draw: Callable[[Any], None] | None = None
         self._plot: Any = None
 
@@ -39,7 +46,7 @@ class Plot(QWidget):
 
     def show_against_experts(self, table: pd.DataFrame) -> None:
         """Draw each image's range of experts and where the model is; see `Review.against_experts`."""
-        self._show(lambda plot: self._against_experts(plot, table.sort_values("ceiling", ignore_index=True)))
+        self._show(lambda plot: self._against_experts(plot, table.sort_values("dice", ignore_index=True)))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Qt says that the theme has changed: draw in its colours."""
@@ -67,38 +74,44 @@ class Plot(QWidget):
         plot.setMouseEnabled(False, False)
         plot.hideButtons()
         plot.setYRange(0, 1)
-        plot.addLegend(offset=(5, 5), labelTextColor=self._ink())
+        # pyqtgraph moves the label of an axis some pixels out of its room.
+        plot.getPlotItem().layout.setContentsMargins(0, 0, MARGIN, MARGIN)
         return plot
 
     def _reliability(
         self, plot: Any, reliabilities: Mapping[str, Reliability], titles: Mapping[str, str]
     ) -> None:
-        plot.setLabel("bottom", "predicted probability", color=self._ink().name())
-        plot.setLabel("left", "share that is so", color=self._ink().name())
+        self._label(plot, "predicted probability", "share that is so")
         plot.setXRange(0, 1)
         plot.plot([0, 1], [0, 1], pen=self._pen(self._ink(), Qt.PenStyle.DashLine))
+        entries = []
         for number, (name, one) in enumerate(reliabilities.items()):
             table = one.table[one.table["count"] > 0]
             x, y = (table[column].to_numpy(float) for column in ("confidence", "accuracy"))
             colour = self._readable(expert_colour(number))
-            plot.plot(x, y, pen=self._pen(colour), name=titles[name], **_dots(colour))
+            plot.plot(x, y, pen=self._pen(colour), **_dots(colour))
+            entries.append(_entry("●", colour, titles[name]))
+        self.legend.setText("<br>".join(entries))
 
     def _against_experts(self, plot: Any, table: pd.DataFrame) -> None:
-        plot.setLabel("bottom", "image, by what experts reach", color=self._ink().name())
-        plot.setLabel("left", "Dice with the others' consensus", color=self._ink().name())
+        self._label(plot, "images, as in the table by Dice", "Dice with the others' consensus")
         ends = table[["lowest", "highest"]].to_numpy(float).ravel()
-        places = np.repeat(np.arange(1, len(table) + 1), 2)
-        bars = self._pen(QColor("#909090"), width=5)
-        plot.plot(places, ends, pen=bars, connect="pairs", name="experts")
-        for place, colour in PLACES.items():
-            chosen = np.flatnonzero(table["place"] == place)
-            dots = _dots(self._readable(colour), size=8)
-            if len(chosen):
-                plot.plot(chosen + 1, table["dice"].to_numpy(float)[chosen], pen=None, name=place, **dots)
+        places, grey = np.repeat(np.arange(1, len(table) + 1), 2), QColor(EXPERTS_COLOUR)
+        plot.plot(places, ends, pen=self._pen(grey, width=5), connect="pairs")
+        entries = [_entry("▮", grey, "experts")]
+        for place, name in PLACES.items():
+            chosen, colour = np.flatnonzero(table["place"] == place), self._readable(name)
+            dots = _dots(colour, size=8)
+            plot.plot(chosen + 1, table["dice"].to_numpy(float)[chosen], pen=None, **dots)
+            entries.append(_entry("●", colour, f"{place}: {len(chosen)}"))
         ceiling = float(table["ceiling"].mean())
-        line = plot.addLine(y=ceiling, pen=self._pen(self._ink(), Qt.PenStyle.DashLine))
-        line.setZValue(10)
-        plot.getPlotItem().legend.addItem(_sample(self._pen(self._ink(), Qt.PenStyle.DashLine)), "ceiling")
+        plot.addLine(y=ceiling, pen=self._pen(self._ink(), Qt.PenStyle.DashLine))
+        mean = _entry("- -", self._ink(), f"experts' mean {ceiling:.3f}")
+        self.legend.setText(f"{' '.join(entries)}<br>{mean}")
+
+    def _label(self, plot: Any, bottom: str, left: str) -> None:
+        for side, text in (("bottom", bottom), ("left", left)):
+            plot.setLabel(side, text, color=self._ink().name())
 
     def _ink(self) -> QColor:
         return self.palette().color(QPalette.ColorRole.WindowText)
@@ -119,7 +132,6 @@ def _dots(colour: QColor, size: int = 6) -> dict[str, Any]:
     return {"symbol": "o", "symbolSize": size, "symbolBrush": colour, "symbolPen": None}
 
 
-def _sample(pen: Any) -> Any:
-    import pyqtgraph
-
-    return pyqtgraph.PlotDataItem(pen=pen)
+def _entry(mark: str, colour: QColor, text: str) -> str:
+    kept = html.escape(text).replace(" ", "&nbsp;")
+    return f'<span style="color: {colour.name()}">{mark}</span>&nbsp;{kept}'
