@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from .tables import contrast
 
-HEIGHT = 170
+HEIGHT, MARGIN = 170, 8
 # WCAG 2 asks for this of lines that carry meaning.
 LEAST_CONTRAST = 3.0
 
@@ -25,6 +25,8 @@ def make_plot(parent: QWidget, x: str, y: str) -> Any:
         plot.setLabel(side, title, color=ink.name())
         plot.getAxis(side).setPen(ink)
         plot.getAxis(side).setTextPen(ink)
+    # pyqtgraph moves the title of an axis some pixels out of its room.
+    plot.getPlotItem().layout.setContentsMargins(0, 0, MARGIN, MARGIN)
     plot.setMouseEnabled(False, False)
     plot.hideButtons()
     return plot

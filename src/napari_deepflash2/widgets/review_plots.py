@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QColor, QPalette
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ..viewer.colours import expert_colour
-from .curves import readable
+from .plots import ink_of, make_plot, paper_of, readable
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..prediction import Reliability
 
-HEIGHT, MARGIN = 240, 8
+HEIGHT = 240
 EXPERTS_COLOUR = "#909090"
 # Of a point by its place among the experts, told apart by colour-blind people too.
 PLACES = {"below": "#D55E00", "within": "#0072B2", "above": "#009E73"}
@@ -37,16 +37,16 @@ class Plot(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.addWidget(self.legend)
-        self._draw: Callable[[Any], None] | None = None
+        self._draw: Callable[[], Any] | None = None
         self._plot: Any = None
 
     def show_reliability(self, reliabilities: Mapping[str, Reliability], titles: Mapping[str, str]) -> None:
         """Draw how often that which was given a probability is so; `titles` name the lines."""
-        self._show(lambda plot: self._reliability(plot, reliabilities, titles))
+        self._show(lambda: self._reliability(reliabilities, titles))
 
     def show_against_experts(self, table: pd.DataFrame) -> None:
         """Draw each image's range of experts and where the model is; see `Review.against_experts`."""
-        self._show(lambda plot: self._against_experts(plot, table.sort_values("dice", ignore_index=True)))
+        self._show(lambda: self._against_experts(table.sort_values("dice", ignore_index=True)))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Qt says that the theme has changed: draw in its colours."""
@@ -54,36 +54,19 @@ class Plot(QWidget):
         if event is not None and event.type() == QEvent.Type.PaletteChange and self._draw is not None:
             self._show(self._draw)
 
-    def _show(self, draw: Callable[[Any], None]) -> None:
+    def _show(self, draw: Callable[[], Any]) -> None:
         if self._plot is not None:
             self._layout.removeWidget(self._plot)
             self._plot.deleteLater()
-        self._draw, self._plot = draw, self._new_plot()
+        self._draw, self._plot = draw, draw()
+        self._plot.setFixedHeight(HEIGHT)
+        self._plot.setYRange(0, 1)
         self._layout.addWidget(self._plot)
-        draw(self._plot)
 
-    def _new_plot(self) -> Any:
-        import pyqtgraph
-
-        plot = pyqtgraph.PlotWidget(background=self._paper())
-        plot.setFixedHeight(HEIGHT)
-        for side in ("bottom", "left"):
-            plot.getAxis(side).setPen(self._ink())
-            plot.getAxis(side).setTextPen(self._ink())
-        # The wheel scrolls the dock.
-        plot.setMouseEnabled(False, False)
-        plot.hideButtons()
-        plot.setYRange(0, 1)
-        # pyqtgraph moves the label of an axis some pixels out of its room.
-        plot.getPlotItem().layout.setContentsMargins(0, 0, MARGIN, MARGIN)
-        return plot
-
-    def _reliability(
-        self, plot: Any, reliabilities: Mapping[str, Reliability], titles: Mapping[str, str]
-    ) -> None:
-        self._label(plot, "predicted probability", "share that is so")
+    def _reliability(self, reliabilities: Mapping[str, Reliability], titles: Mapping[str, str]) -> Any:
+        plot = make_plot(self, "predicted probability", "share that is so")
         plot.setXRange(0, 1)
-        plot.plot([0, 1], [0, 1], pen=self._pen(self._ink(), Qt.PenStyle.DashLine))
+        plot.plot([0, 1], [0, 1], pen=self._pen(ink_of(self), Qt.PenStyle.DashLine))
         entries = []
         for number, (name, one) in enumerate(reliabilities.items()):
             table = one.table[one.table["count"] > 0]
@@ -92,9 +75,10 @@ class Plot(QWidget):
             plot.plot(x, y, pen=self._pen(colour), **_dots(colour))
             entries.append(_entry("●", colour, titles[name]))
         self.legend.setText("<br>".join(entries))
+        return plot
 
-    def _against_experts(self, plot: Any, table: pd.DataFrame) -> None:
-        self._label(plot, "images, as in the table by Dice", "Dice with the others' consensus")
+    def _against_experts(self, table: pd.DataFrame) -> Any:
+        plot = make_plot(self, "images, as in the table by Dice", "Dice with the others' consensus")
         ends = table[["lowest", "highest"]].to_numpy(float).ravel()
         places, grey = np.repeat(np.arange(1, len(table) + 1), 2), QColor(EXPERTS_COLOUR)
         plot.plot(places, ends, pen=self._pen(grey, width=5), connect="pairs")
@@ -105,22 +89,13 @@ class Plot(QWidget):
             plot.plot(chosen + 1, table["dice"].to_numpy(float)[chosen], pen=None, **dots)
             entries.append(_entry("●", colour, f"{place}: {len(chosen)}"))
         ceiling = float(table["ceiling"].mean())
-        plot.addLine(y=ceiling, pen=self._pen(self._ink(), Qt.PenStyle.DashLine))
-        mean = _entry("- -", self._ink(), f"experts' mean {ceiling:.3f}")
+        plot.addLine(y=ceiling, pen=self._pen(ink_of(self), Qt.PenStyle.DashLine))
+        mean = _entry("- -", ink_of(self), f"experts' mean {ceiling:.3f}")
         self.legend.setText(f"{' '.join(entries)}<br>{mean}")
-
-    def _label(self, plot: Any, bottom: str, left: str) -> None:
-        for side, text in (("bottom", bottom), ("left", left)):
-            plot.setLabel(side, text, color=self._ink().name())
-
-    def _ink(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.WindowText)
-
-    def _paper(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.Window)
+        return plot
 
     def _readable(self, colour: str) -> QColor:
-        return readable(QColor(colour), self._paper())
+        return readable(QColor(colour), paper_of(self))
 
     def _pen(self, colour: QColor, style: Any = Qt.PenStyle.SolidLine, width: int = 2) -> Any:
         import pyqtgraph
