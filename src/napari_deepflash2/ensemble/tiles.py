@@ -13,6 +13,7 @@ from ..config import TrainingConfig
 from ..data.augmentation import augment, patch_size_for
 from ..data.normalisation import FloatImage
 from ..data.sampling import TilePosition, TileSampler, cut
+from .device import on_device
 from .targets import TargetMap, look_up
 
 if TYPE_CHECKING:
@@ -88,8 +89,6 @@ class TileSource:
         return sorted({position.image for position in drawn})
 
     def _patches(self, maps: Sequence[NDArray[Any]], positions: Sequence[TilePosition]) -> Tensor:
-        import torch
-
         half, shape = self._patch_size // 2, (self._patch_size, self._patch_size)
         patches = [cut(maps[at.image], at.y - half, at.x - half, shape) for at in positions]
-        return torch.from_numpy(np.stack(patches).astype(np.float32, copy=False)).to(self._device)
+        return on_device(np.stack(patches).astype(np.float32, copy=False), self._device)
