@@ -117,6 +117,25 @@ def test_planes_of_a_stack_are_found_in_the_stack_of_masks(tmp_path: Path, make_
     assert table["consensus"].tolist() == pytest.approx(review.images["dice"].tolist())
 
 
+def test_masks_are_brought_to_the_pixel_size_of_the_training(tmp_path: Path, make_blobs: Blobs) -> None:
+    images, masks = make_blobs(2, size=96)
+    for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        for folder, values in (("images", image), ("masks", mask), ("x/ann", mask), ("x/bob", mask)):
+            path = tmp_path / folder / f"{number}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path, values)
+    settings = {
+        "data": {"pixel_size": 0.5, "target_pixel_size": 1.0},
+        "training": {"architecture": "unet", "iterations": 1, "tile_size": 32, "batch_size": 1},
+    }
+    train_ensemble(tmp_path / "images", tmp_path / "masks", tmp_path / "e", settings)
+    review = add_experts(tmp_path / "e", tmp_path / "x")
+    assert review.mask("0").shape == (48, 48)
+    assert review.pixel_size_of("0") == (1.0, 1.0)
+    assert review.against_experts is not None
+    assert (review.against_experts["lowest"] == 1).all()
+
+
 def test_the_command_prints_and_draws_it(
     trained: Path, experts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
