@@ -191,13 +191,15 @@ def train(
 
 @app.command()
 def predict(
-    images: Images,
+    images: Annotated[
+        str, typer.Option(help="Folder of images, OME-Zarr among them, or one image, or its address.")
+    ],
     ensemble: Annotated[Path, typer.Option(help="Folder of a trained ensemble.")],
     out: Out,
     masks: Annotated[Path | None, typer.Option(help="Folder of true masks, for the Dice.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Predict a folder of images with an ensemble."""
+    """Predict images of any size with an ensemble."""
     from .jobs.predict import predict_folder
 
     settings = Configuration.of(config) if config else None

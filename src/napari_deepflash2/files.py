@@ -42,10 +42,10 @@ def written_aside(path: Path | str) -> Iterator[Path]:
     aside = Path(name)
     try:
         yield aside
-        _flush_to_disk(aside)
+        flush_to_disk(aside)
         aside.chmod(0o666 & ~_UMASK)
         move(aside, path)
-        _flush_to_disk(path.parent)
+        flush_to_disk(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -90,7 +90,8 @@ def write_text(path: Path | str, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on the disk."""
     # Windows can neither open nor flush a folder, and renames durably without it.
     if path.is_dir() and os.name == "nt":
         return

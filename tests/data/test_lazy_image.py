@@ -13,7 +13,8 @@ from napari_deepflash2.errors import InputError
 
 
 def _image(data: np.ndarray, axes: str, chunk: int = 100) -> LazyImage:
-    return LazyImage("image", data, axes, (chunk,) * data.ndim)
+    n = data.ndim
+    return LazyImage("image", data, axes, (chunk,) * n, (1.0,) * n, ("",) * n, (0.0,) * n)
 
 
 @settings(deadline=None, max_examples=30)

@@ -14,7 +14,6 @@ from napari_deepflash2.errors import InputError
 from napari_deepflash2.prediction import Moments, Predictor, predict_moments
 from napari_deepflash2.prediction import blocks as module
 from napari_deepflash2.prediction.blocks import Block, blocks_of, predict_blocks
-from napari_deepflash2.prediction.canvas import Region
 from napari_deepflash2.progress import Cancelled, Progress
 
 CPU = torch.device("cpu")
@@ -32,9 +31,9 @@ class Source:
     def shape(self) -> tuple[int, int]:
         return self.image.shape[0], self.image.shape[1]
 
-    def read(self, region: Region) -> np.ndarray:
-        part = self.image[region.top : region.bottom, region.left : region.right]
-        assert part.shape[:2] == region.shape
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        part = self.image[rows, columns]
+        assert part.shape[:2] == (rows.stop - rows.start, columns.stop - columns.start)
         self.most = max(self.most, part.size)
         return part
 
@@ -159,7 +158,7 @@ def test_what_goes_wrong_in_reading_and_writing_is_raised(identity: MakePredicto
         raise OSError(28, "No space left on device")
 
     class Broken(Source):
-        def read(self, region: Region) -> np.ndarray:
+        def read(self, rows: slice, columns: slice) -> np.ndarray:
             raise InputError.one("image.zarr", "chunk c/0/0 cannot be read", "Copy it again.", "unreadable")
 
     image, config = _image(100, 100), PredictionConfig(tile_size=32)

@@ -54,3 +54,8 @@ class PredictionConfig(Section):
         False,
         description="Measure predictive entropy and mutual information too; takes memory for one more map.",
     )
+
+    def scaled(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """Height and width that an image of this height and width is predicted at."""
+        height, width = (max(1, round(length * self.scale)) for length in shape)
+        return height, width

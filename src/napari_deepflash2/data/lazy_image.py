@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, Problem
+from ..progress import Progress, ProgressCallback, ignore_progress
 from .decoded import DECODING_ERRORS
 from .normalisation import FloatImage
-from .pixel_size import PixelSize
+from .pixel_size import PixelSize, from_lengths
 
 if TYPE_CHECKING:
     import zarr
@@ -35,8 +36,12 @@ class LazyImage:
         One of "TCZYX" for each axis of `array`, in any order; always with Y and X.
     chunks : tuple of int
         Shape of the parts that it is stored in.
-    pixel_size : (float, float) or None
-        Height and width of a pixel in micrometres, where it is known.
+    steps : tuple of float
+        Distance of neighbours along each axis, in its unit; 1 where it is not known.
+    units : tuple of str
+        Of each axis, such as ``micrometer`` or ``second``; empty where there is none.
+    origin : tuple of float
+        Where the first pixel's middle lies along each axis, in its unit.
     notes : tuple of Problem
         What a user should know about it.
     """
@@ -45,8 +50,18 @@ class LazyImage:
     array: Any
     axes: str
     chunks: tuple[int, ...]
-    pixel_size: PixelSize | None = None
+    steps: tuple[float, ...]
+    units: tuple[str, ...]
+    origin: tuple[float, ...]
     notes: tuple[Problem, ...] = ()
+
+    @property
+    def pixel_size(self) -> PixelSize | None:
+        """Height and width of a pixel in micrometres; None where that is not known."""
+        y, x = self.axes.index("Y"), self.axes.index("X")
+        if self.units[y] != self.units[x]:
+            return None
+        return from_lengths(self.steps[y], self.steps[x], self.units[y])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -217,8 +232,19 @@ class PlaneFigures:
     ranges: tuple[tuple[float, float], ...]
 
 
-def measure(plane: LazyPlane) -> PlaneFigures:
+def measure(
+    plane: LazyPlane, progress: ProgressCallback = ignore_progress, task: str = "reading"
+) -> PlaneFigures:
     """Read a plane once, for its figures and for faults in it, with little memory.
+
+    Parameters
+    ----------
+    plane : LazyPlane
+        The plane.
+    progress : callable
+        Called after every piece of it; may raise `Cancelled`.
+    task : str
+        Name of the task in the progress.
 
     Raises
     ------
@@ -227,13 +253,24 @@ def measure(plane: LazyPlane) -> PlaneFigures:
     """
     count, mean, squares = 0, np.zeros(plane.image.channels), np.zeros(plane.image.channels)
     low, high = np.full_like(mean, np.inf), np.full_like(mean, -np.inf)
-    for rows, columns in plane.chunks():
+    pieces = list(plane.chunks())
+    for done, (rows, columns) in enumerate(pieces, start=1):
         pixels = plane.read(rows, columns).reshape(-1, plane.image.channels)
         low, high = np.minimum(low, pixels.min(0)), np.maximum(high, pixels.max(0))
         count, mean, squares = _with_more(count, mean, squares, pixels)
+        progress(Progress(task, done, len(pieces)))
     std = np.sqrt(squares / count)
     ranges = tuple(zip(low.tolist(), high.tolist(), strict=True))
     return PlaneFigures(tuple(mean.tolist()), tuple(std.tolist()), ranges)
+
+
+def with_lowest_instead(plane: LazyPlane) -> LazyPlane:
+    """Let the lowest value of each channel stand in for those that are no finite numbers."""
+    infinite = replace(plane, instead=(float("inf"),) * plane.image.channels)
+    lowest = np.full(plane.image.channels, np.inf)
+    for rows, columns in plane.chunks():
+        lowest = np.minimum(lowest, infinite.read(rows, columns).min((0, 1)))
+    return replace(plane, instead=tuple(np.where(np.isfinite(lowest), lowest, 0).tolist()))
 
 
 def axes_of_names(name: str, names: Sequence[str | None], shape: Sequence[int], pages: str) -> str:

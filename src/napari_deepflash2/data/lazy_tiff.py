@@ -11,7 +11,7 @@ import tifffile
 from ..errors import InputError
 from .decoded import DECODING_ERRORS, unreadable
 from .lazy_image import Checked, LazyImage, axes_of_names
-from .pixel_size import of_tiff
+from .pixel_size import PixelSize, of_tiff
 from .tiff import checked_series, refuse_endless_pages
 from .zarr_files import refuse_without_zarr
 
@@ -43,7 +43,7 @@ def open_tiff(path: Path, pages: str = "refuse") -> LazyImage:
         names = [None if axis in "QI" else axis.replace("S", "C") for axis in series.axes]
         axes = axes_of_names(str(path), names, series.shape, pages)
         array, chunks = _array(path, series)
-        return LazyImage(str(path), array, axes, chunks, of_tiff(tif, series.keyframe))
+        return LazyImage(str(path), array, axes, chunks, *_grid(axes, of_tiff(tif, series.keyframe)))
     except InputError:
         raise
     except DECODING_ERRORS as error:
@@ -58,6 +58,13 @@ def planes_are_large(path: Path, most: int) -> bool:
             return int(page.imagelength) * int(page.imagewidth) > most
     except DECODING_ERRORS:
         return False
+
+
+def _grid(axes: str, size: PixelSize | None) -> tuple[tuple[float, ...], tuple[str, ...], tuple[float, ...]]:
+    """Give the steps, units and origin of each axis."""
+    lengths = dict(zip("YX", size, strict=True)) if size else {}
+    steps = tuple(lengths.get(axis, 1.0) for axis in axes)
+    return steps, tuple("micrometer" if axis in lengths else "" for axis in axes), (0.0,) * len(axes)
 
 
 def _array(path: Path, series: tifffile.TiffPageSeries) -> tuple[Any, tuple[int, ...]]:

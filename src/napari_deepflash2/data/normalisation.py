@@ -103,11 +103,17 @@ class Normalisation:
     def for_image(self, image: FloatImage) -> Standardisation:
         """Decide on the figures that a (Y, X, C) image is standardised by, to apply them to its parts."""
         if self.kind != "image":
-            return Standardisation.of(np.array(self.centre), np.array(self.spread))
+            return self.for_figures((), ())
         channels = np.moveaxis(image, -1, 0)
-        return Standardisation.of(
+        return self.for_figures(
             channels.mean((1, 2), dtype=np.float64), channels.std((1, 2), dtype=np.float64)
         )
+
+    def for_figures(self, mean: ArrayLike, std: ArrayLike) -> Standardisation:
+        """Likewise for an image of which mean and standard deviation of each channel are known."""
+        if self.kind != "image":
+            return Standardisation.of(np.array(self.centre), np.array(self.spread))
+        return Standardisation.of(np.asarray(mean, np.float64), np.asarray(std, np.float64))
 
 
 def as_images(arrays: Sequence[ArrayLike], names: Sequence[str]) -> list[FloatImage]:

@@ -14,7 +14,6 @@ import numpy as np
 from ..errors import InputError, Problem, listed
 from .decoded import DECODING_ERRORS, unreadable
 from .lazy_image import Checked, LazyImage, axes_of_names
-from .pixel_size import PixelSize, from_lengths
 
 if TYPE_CHECKING:
     import zarr
@@ -57,18 +56,13 @@ def open_zarr(path: Path | str, pages: str = "refuse") -> LazyImage:
     with _as_input_error(path):
         multiscale, array = _opened(path)
         _refuse_codecs(path, array.metadata.to_dict())
-    if np.dtype(array.dtype).kind not in "biuf" or 0 in array.shape:
-        found = f"holds {array.dtype} of shape {array.shape}"
-        raise InputError.one(path, found, "Choose an image of integers or real numbers.", "bad-dtype")
-    axes = axes_of_names(str(path), _names(multiscale, array), array.shape, pages)
-    return LazyImage(
-        str(path),
-        Checked(array, str(path)),
-        axes,
-        array.shards or array.chunks,
-        _pixel_size(multiscale, axes),
-        _missing(array, str(path)),
-    )
+        if np.dtype(array.dtype).kind not in "biuf" or 0 in array.shape:
+            found = f"holds {array.dtype} of shape {array.shape}"
+            raise InputError.one(path, found, "Choose an image of integers or real numbers.", "bad-dtype")
+        axes = axes_of_names(str(path), _names(multiscale, array), array.shape, pages)
+        chunks, grid = array.shards or array.chunks, _grid(multiscale, array.ndim)
+        notes = _missing(array, str(path))
+    return LazyImage(str(path), Checked(array, str(path)), axes, chunks, *grid, notes)
 
 
 def refuse_without_zarr(path: Path | str) -> None:
@@ -160,20 +154,22 @@ def _names(multiscale: Mapping[str, Any] | None, array: zarr.Array) -> list[str 
     return [axis["name"] if isinstance(axis, Mapping) else str(axis) for axis in axes]
 
 
-def _pixel_size(multiscale: Mapping[str, Any] | None, axes: str) -> PixelSize | None:
-    if multiscale is None:
-        return None
-    units = [axis.get("unit", "") if isinstance(axis, Mapping) else "" for axis in multiscale.get("axes", [])]
-    steps = [*multiscale["datasets"][0].get("coordinateTransformations", [])]
-    steps += multiscale.get("coordinateTransformations", [])
-    scale = np.ones(len(axes))
-    for step in steps:
-        if step.get("type") == "scale" and len(step.get("scale", ())) == len(axes):
-            scale *= np.array(step["scale"], float)
-    y, x = axes.index("Y"), axes.index("X")
-    if len(units) != len(axes) or units[y] != units[x]:
-        return None
-    return from_lengths(float(scale[y]), float(scale[x]), units[y])
+def _grid(
+    multiscale: Mapping[str, Any] | None, n_axes: int
+) -> tuple[tuple[float, ...], tuple[str, ...], tuple[float, ...]]:
+    """Give the steps, units and origin of each axis, at full resolution."""
+    steps, units, origin = np.ones(n_axes), [""] * n_axes, np.zeros(n_axes)
+    if multiscale is not None:
+        for axis, named in enumerate(multiscale.get("axes", [])):
+            units[axis] = str(named.get("unit") or "") if isinstance(named, Mapping) else ""
+        transforms = [*multiscale["datasets"][0].get("coordinateTransformations", [])]
+        for one in [*transforms, *multiscale.get("coordinateTransformations", [])]:
+            if one.get("type") == "scale":
+                factors = np.array(one["scale"], float)
+                steps, origin = steps * factors, origin * factors
+            elif one.get("type") == "translation":
+                origin = origin + np.array(one["translation"], float)
+    return tuple(steps.tolist()), tuple(units), tuple(origin.tolist())
 
 
 def _missing(array: zarr.Array, name: str) -> tuple[Problem, ...]:

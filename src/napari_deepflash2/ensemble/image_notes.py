@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from ..data.normalisation import FloatImage
 from ..data.pixel_size import PixelSize, in_words
@@ -32,11 +34,15 @@ def notes_on(
     pixel_size : (float, float), optional
         Height and width of the image's own pixels in micrometres.
     """
-    return [
-        *_trained_on(image, name, manifest),
-        *_pixel_size(name, manifest, pixel_size),
-        *_intensities(image, name, manifest),
-    ]
+    ranges = [(float(channel.min()), float(channel.max())) for channel in np.moveaxis(image, -1, 0)]
+    return [*_trained_on(image, name, manifest), *notes_on_figures(ranges, name, manifest, pixel_size)]
+
+
+def notes_on_figures(
+    ranges: Sequence[tuple[float, float]], name: str, manifest: Manifest, pixel_size: PixelSize | None = None
+) -> list[Problem]:
+    """Compare an image with those of the training by the least and greatest value of each channel alone."""
+    return [*_pixel_size(name, manifest, pixel_size), *_intensities(ranges, name, manifest)]
 
 
 def resampled_note(name: str, size: PixelSize | None, target: float | None) -> Problem:
@@ -81,9 +87,9 @@ def _pixel_size(name: str, manifest: Manifest, own: PixelSize | None) -> Iterato
     )
 
 
-def _intensities(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Problem]:
-    for channel, (low, high) in enumerate(manifest.value_ranges):
-        own_low, own_high = float(image[..., channel].min()), float(image[..., channel].max())
+def _intensities(ranges: Sequence[tuple[float, float]], name: str, manifest: Manifest) -> Iterator[Problem]:
+    known = zip(ranges, manifest.value_ranges, strict=True)
+    for channel, ((own_low, own_high), (low, high)) in enumerate(known):
         if own_low == own_high:
             found = f"channel {channel + 1} is {own_low:g} everywhere"
         elif not (high - low) / _LARGEST_RATIO <= own_high - own_low <= (high - low) * _LARGEST_RATIO:

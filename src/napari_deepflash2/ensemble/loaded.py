@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from ..config import Configuration, PredictionConfig
-from ..data.normalisation import FloatImage, as_images
+from ..data.lazy_image import PlaneFigures
+from ..data.normalisation import as_images
 from ..data.pair_resampling import resampled_image
 from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
 from ..prediction import Prediction, Predictor, predict_moments, prepare
+from ..prediction.blocks import Source, Writer, predict_blocks
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
@@ -111,12 +114,12 @@ class Ensemble:
             is needed and not known, or a member gives values that are no numbers.
         """
         (pixels,) = as_images([image], [name])
-        self._check_channels(pixels, name)
+        self._check_channels(pixels.shape[-1], name)
         own, data = (pixels.shape[0], pixels.shape[1]), self.config.data
         size, target = data.size_of_pixels(pixel_size), data.target_pixel_size
         settings = config or self.config.prediction
         at_target = target_shape(name, own, size, target)
-        scaled = resampled_image(pixels, _times(at_target, settings.scale))
+        scaled = resampled_image(pixels, settings.scaled(at_target))
         moments = predict_moments(
             self._ready(settings), scaled, len(self.classes), settings, self._device, progress, name
         )
@@ -124,6 +127,63 @@ class Ensemble:
         if at_target != own:
             notes.append(resampled_note(name, size, target))
         return Prediction.from_moments(moments.resized(own), self.classes, name, notes)
+
+    def predict_blocks(
+        self,
+        source: Source,
+        figures: PlaneFigures,
+        write: Writer,
+        config: PredictionConfig | None = None,
+        done: Collection[int] = (),
+        progress: ProgressCallback = ignore_progress,
+        name: str = "image",
+        side: int = 1024,
+    ) -> None:
+        """Segment an image of any size block by block, as `predict` would whole.
+
+        Parameters
+        ----------
+        source : Source
+            The image, at the pixel size to predict it at.
+        figures : PlaneFigures
+            Of the whole image.
+        write : callable
+            Takes each block and its `Moments` when they are final.
+        config : PredictionConfig, optional
+            Settings; those stored with the ensemble where not given.
+        done : collection of int
+            Numbers of blocks that need not be predicted.
+        progress : callable
+            Called after every batch of tiles; may raise `Cancelled`.
+        name : str
+            What the user calls the image.
+        side : int
+            Height of the blocks; see `blocks_of`.
+
+        Raises
+        ------
+        InputError
+            Where it has other channels than the training images, or a part of it cannot be read.
+        """
+        self._check_channels(len(figures.mean), name)
+        settings = config or self.config.prediction
+        looks = {
+            member.normalisation: member.normalisation.for_figures(figures.mean, figures.std)
+            for member in self.members
+        }
+        predict_blocks(
+            self._ready(settings),
+            source,
+            looks,
+            len(self.classes),
+            settings,
+            self._device,
+            write,
+            side,
+            done,
+            progress,
+            name,
+        )
 
     def review(self) -> Review:
         """Load what its models say of the training images that they never saw; see `load_review`."""
@@ -138,11 +198,11 @@ class Ensemble:
             self._prepared[asked] = prepare(self._predictors, *asked, self._device)
         return self._prepared[asked]
 
-    def _check_channels(self, image: FloatImage, name: str) -> None:
-        if image.shape[-1] != self.channels:
+    def _check_channels(self, channels: int, name: str) -> None:
+        if channels != self.channels:
             raise InputError.one(
                 name,
-                f"has {image.shape[-1]} channels, the ensemble was trained on {self.channels}",
+                f"has {channels} channels, the ensemble was trained on {self.channels}",
                 "Choose the channels that the training images had, in their order.",
                 "channel-mismatch",
             )
@@ -182,10 +242,6 @@ def load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: 
     load_weights(folder / member.file, member.sha256, network)
     network = faster(network.eval(), manifest.channels, device)
     return Predictor(member.file, network.to(device), member.normalisation)
-
-
-def _times(shape: tuple[int, int], factor: float) -> tuple[int, int]:
-    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def _check_members(folder: Path, manifest: Manifest) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Configuration
-from ..data import ImageFile, image_id, list_images
+from ..data import ImageFile
 from ..data.pixel_size import PixelSize, as_tiff_tags
 from ..data.resampling import target_shape
 from ..data.set_checks import in_channels
@@ -21,6 +21,8 @@ from ..files import written_aside
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..tables import write_csv
 from .folders import claim_output
+from .inputs import Input, find_inputs
+from .predict_large import LargePrediction, predict_large
 from .targets import Target, read_targets
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ..prediction import Prediction
 
 
+_NOT_ALWAYS_KNOWN = ("expected_dice", "expected_dice_low", "expected_dice_high", "ood_score", "is_ood")
 _MAPS = ("labels", "uncertainty", "entropy", "mutual_information")
 
 
@@ -62,10 +65,13 @@ def predict_folder(
 ) -> PredictionReport:
     """Predict every image of a folder, slice by slice where it is a stack.
 
+    OME-Zarr images, and TIFF files whose planes have more than 8192 x 8192 pixels, are predicted block by
+    block into ``labels/ID.zarr`` and ``uncertainty/ID.zarr``; such a run may be interrupted and goes on.
+
     Parameters
     ----------
     images_dir, ensemble_dir : path
-        Images of the kind the ensemble was trained on, and the folder of the ensemble.
+        Images of the kind the ensemble was trained on, or one of them, and the folder of the ensemble.
     out : path
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
         in [0, 1] on one scale for all images, are written here, and ``predictions.csv``;
@@ -88,59 +94,73 @@ def predict_folder(
     out = claim_output(out, images_dir, ensemble_dir, masks_dir)
     ensemble = load_ensemble(ensemble_dir)
     config = config or ensemble.config
-    paths = _checked_images(images_dir, ensemble, config)
+    inputs = _checked_inputs(images_dir, ensemble, config)
     targets = read_targets(images_dir, masks_dir, ensemble.classes, config.data) if masks_dir else {}
     rows: list[dict[str, Any]] = []
     notes = list(ensemble.notes)
-    for done, path in enumerate(paths, start=1):
-        image = read_set_image(path, config.data)
-        planes = _planes(image, ensemble.channels)
-        size = _size_of_pixels(image, ensemble, config)
-        predictions = [
-            ensemble.predict(plane, config.prediction, name=path.name, pixel_size=size) for plane in planes
-        ]
-        _write_maps(out, image_id(path), image, predictions)
-        rows += _rows_of(image_id(path), image, predictions, targets.get(image_id(path)))
-        notes += [note for prediction in predictions for note in prediction.notes]
-        progress(Progress("prediction", done, len(paths)))
+    for done, item in enumerate(inputs, start=1):
+        large = item.opened(config.data)
+        if large is None:
+            found, of_image = _predict_small(item, ensemble, out, config, targets.get(item.id))
+        else:
+            result = predict_large(large, item.id, ensemble, out, config, progress)
+            found, of_image = list(_rows_of_large(item.id, result)), list(result.notes)
+        rows += found
+        notes += of_image
+        progress(Progress("prediction", done, len(inputs)))
     table = _table(rows)
     write_csv(table, out / "predictions.csv")
     return PredictionReport(out, table, tuple(notes))
 
 
-def _checked_images(images_dir: Path | str, ensemble: Ensemble, config: Configuration) -> list[Path]:
-    paths = list_images(images_dir)
+def _checked_inputs(images_dir: Path | str, ensemble: Ensemble, config: Configuration) -> list[Input]:
+    inputs = find_inputs(images_dir)
     problems: list[Problem] = []
-    for path in paths:
+    for item in inputs:
         try:
-            image = read_set_image(path, config.data)
-            _refuse_unknown_size(path, image, ensemble, config)
+            _check(item, ensemble, config)
         except InputError as error:
             problems.extend(error.problems)
-            continue
-        channels = in_channels(image, ensemble.channels).shape[-1]
-        if channels != ensemble.channels:
-            problems.append(
-                Problem(
-                    str(path),
-                    f"has {channels} channels, the ensemble was trained on {ensemble.channels}",
-                    "Choose images with the channels of the training images, in the same order.",
-                    "channel-mismatch",
-                )
-            )
     raise_if_any(problems)
-    return paths
+    return inputs
 
 
-def _size_of_pixels(image: ImageFile, ensemble: Ensemble, config: Configuration) -> PixelSize | None:
-    return config.data.size_of_pixels(image.pixel_size) or ensemble.config.data.size_of_pixels(None)
+def _check(item: Input, ensemble: Ensemble, config: Configuration) -> None:
+    large = item.opened(config.data)
+    if large is not None:
+        shape, size, channels = large.shape, large.pixel_size, large.channels
+    else:
+        image = read_set_image(item.path, config.data)
+        y = image.axes.index("Y")
+        shape, size = (image.data.shape[y], image.data.shape[y + 1]), image.pixel_size
+        channels = in_channels(image, ensemble.channels).shape[-1]
+    size = _known_size(size, ensemble, config)
+    target_shape(str(item.path), shape, size, ensemble.config.data.target_pixel_size)
+    if channels != ensemble.channels:
+        raise InputError.one(
+            item.path,
+            f"has {channels} channels, the ensemble was trained on {ensemble.channels}",
+            "Choose images with the channels of the training images, in the same order.",
+            "channel-mismatch",
+        )
 
 
-def _refuse_unknown_size(path: Path, image: ImageFile, ensemble: Ensemble, config: Configuration) -> None:
-    y = image.axes.index("Y")
-    shape = (image.data.shape[y], image.data.shape[y + 1])
-    size = _size_of_pixels(image, ensemble, config)
-    target_shape(str(path), shape, size, ensemble.config.data.target_pixel_size)
+def _known_size(size: PixelSize | None, ensemble: Ensemble, config: Configuration) -> PixelSize | None:
+    return config.data.size_of_pixels(size) or ensemble.config.data.size_of_pixels(None)
+
+
+def _predict_small(
+    item: Input, ensemble: Ensemble, out: Path, config: Configuration, target: Target | None
+) -> tuple[list[dict[str, Any]], list[Problem]]:
+    image = read_set_image(item.path, config.data)
+    size = _known_size(image.pixel_size, ensemble, config)
+    predictions = [
+        ensemble.predict(plane, config.prediction, name=Path(item.path).name, pixel_size=size)
+        for plane in _planes(image, ensemble.channels)
+    ]
+    _write_maps(out, item.id, image, predictions)
+    notes = [note for prediction in predictions for note in prediction.notes]
+    return list(_rows_of(item.id, image, predictions, target)), notes
 
 
 def _leading_shape(image: ImageFile) -> tuple[int, ...]:
@@ -174,18 +194,24 @@ def _rows_of(
 ) -> Iterator[dict[str, Any]]:
     leading = _leading_shape(image)
     for index, prediction in zip(np.ndindex(leading), predictions, strict=True):
-        low, high = prediction.expected_dice_interval or (None, None)
-        row: dict[str, Any] = {
-            "image": name,
-            "slice": " ".join(map(str, index)),
-            "score": prediction.score,
+        row = _row(name, index, prediction.score) | {
             "expected_dice": prediction.expected_dice,
-            "expected_dice_low": low,
-            "expected_dice_high": high,
             "ood_score": prediction.ood_score,
             "is_ood": prediction.is_ood,
         }
+        if prediction.expected_dice_interval:
+            row["expected_dice_low"], row["expected_dice_high"] = prediction.expected_dice_interval
         yield row if target is None else row | target.dice(prediction.labels, index)
+
+
+def _rows_of_large(name: str, found: LargePrediction) -> Iterator[dict[str, Any]]:
+    for index, score in zip(found.indices, found.scores, strict=True):
+        yield _row(name, index, score)
+
+
+def _row(name: str, index: tuple[int, ...], score: float) -> dict[str, Any]:
+    known = {"image": name, "slice": " ".join(map(str, index)), "score": score}
+    return known | dict.fromkeys(_NOT_ALWAYS_KNOWN)
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

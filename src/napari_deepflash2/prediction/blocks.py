@@ -33,7 +33,7 @@ class Source(Protocol):
     def shape(self) -> tuple[int, int]:
         """Height and width, in pixels."""
 
-    def read(self, region: Region) -> FloatImage:
+    def read(self, rows: slice, columns: slice) -> FloatImage:
         """Read a part of it as float32 (Y, X, C), finite, as stored."""
 
 
@@ -185,7 +185,9 @@ class _Work:
         behind.wait()
 
     def _read(self, row: _Row) -> NDArray[np.float32]:
-        return np.moveaxis(self._source.read(row.region), -1, 0)
+        region = row.region
+        pixels = self._source.read(slice(region.top, region.bottom), slice(region.left, region.right))
+        return np.moveaxis(pixels, -1, 0)
 
     def _tiles(
         self, band: NDArray[np.float32], region: Region, starts: Sequence[tuple[int, int]]
