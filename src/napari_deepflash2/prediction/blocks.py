@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import device
 
 # Of the running sums of one row of blocks; two or three rows are open at a time.
-_BYTES = 2**28
+_BYTES = 2**27
 
 
 class Source(Protocol):
