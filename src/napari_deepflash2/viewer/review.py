@@ -35,6 +35,7 @@ OUTLINE, OUTLINE_COLOUR = 2, "#F0E442"
 _CHANNELS = ("magenta", "green", "cyan", "yellow", "red", "blue")
 # Percentiles of the intensities between which an image is shown.
 _SHOWN = (0.5, 99.8)
+_ENOUGH_PIXELS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -245,13 +246,19 @@ def _images(image: NDArray[Any]) -> list[Output]:
 def _as_colours(image: NDArray[Any]) -> NDArray[Any]:
     if image.dtype == np.uint8:
         return image
-    low, high = np.percentile(image, _SHOWN)
+    low, high = np.percentile(_thinned(image), _SHOWN)
     return np.clip((image - low) / max(float(high - low), 1e-12), 0, 1).astype(np.float32)
+
+
+def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Take enough pixels for a percentile, so that large images do not keep the viewer waiting."""
+    step = max(1, int((pixels.size / _ENOUGH_PIXELS) ** 0.5))
+    return pixels[::step, ::step]
 
 
 def _set_contrast(layer: Layer) -> None:
     if not layer.rgb:
-        low, high = (float(value) for value in np.percentile(layer.data, _SHOWN))
+        low, high = (float(value) for value in np.percentile(_thinned(layer.data), _SHOWN))
         layer.contrast_limits = (low, max(high, low + 1e-6))
 
 
