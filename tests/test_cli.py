@@ -26,7 +26,17 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     assert all(
         name in done.stdout
-        for name in ("demo", "consensus", "agreement", "check", "train", "predict", "blind-kit", "import")
+        for name in (
+            "demo",
+            "consensus",
+            "agreement",
+            "check",
+            "train",
+            "review",
+            "predict",
+            "blind-kit",
+            "import",
+        )
     )
 
 

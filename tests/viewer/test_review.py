@@ -1,5 +1,7 @@
 """A reviewed image in the viewer, and the way to what is contradicted there."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
@@ -8,6 +10,7 @@ from napari.components import ViewerModel
 from napari_deepflash2.data.ignored import IGNORE
 from napari_deepflash2.ensemble import load_review, train_ensemble
 from napari_deepflash2.progress import ignore_progress
+from napari_deepflash2.viewer.pairs import make_pair
 from napari_deepflash2.viewer.placing import role_of
 from napari_deepflash2.viewer.review import (
     IMAGE,
@@ -21,6 +24,8 @@ from napari_deepflash2.viewer.review import (
     open_review,
     read_maps,
 )
+from napari_deepflash2.viewer.run_sources import write_sources
+from napari_deepflash2.viewer.training_data import take_pairs
 
 SETTINGS = {
     "training": {"architecture": "unet", "iterations": 2, "tile_size": 32, "batch_size": 1, "max_splits": 2},
@@ -176,3 +181,28 @@ def test_when_its_layers_are_gone_nothing_is_shown(viewer, view):
     assert view.shown is None
     view.go_to(MISSED)
     assert len(viewer.layers) == 0
+
+
+def test_maps_lie_over_the_layer_that_was_trained_on(viewer, tmp_path):
+    scale = {"scale": (2, 0.5, 0.5), "translate": (0, 5, 3), "units": ("um",) * 3}
+    stack = viewer.add_image(np.zeros((4, 60, 80)), name="cells", **scale)
+    mask = viewer.add_labels(np.ones((4, 60, 80), int), name="mine", **scale)
+    write_sources(take_pairs([make_pair(stack, mask)]), tmp_path / "input")
+    view = ReviewView(viewer, SimpleNamespace(folder=tmp_path, classes=(0, 1)))
+    view.show(_maps("0001_cells-003"))
+    assert viewer.dims.current_step[0] == 3
+    found = _roles(viewer)
+    assert set(found) == {UNCERTAINTY, MODEL, MASK}
+    for layer in found.values():
+        assert layer.data.shape == (1, 60, 80)
+        np.testing.assert_allclose(layer.extent.world, [[6, 5, 3], [6, 34.5, 42.5]])
+    view.go_to(Region("0001_cells-003", 25, 45, 20, 40, 30, 50))
+    assert tuple(viewer.scene.camera.center[-2:]) == (5 + 24.5 / 2, 3 + 44.5 / 2)
+    assert tuple(_roles(viewer)[MARK].translate) == (6, 5 + 19 / 2, 3 + 39 / 2)
+    assert viewer.dims.current_step[0] == 3
+    view.show(_maps("0001_cells-001"))
+    assert viewer.dims.current_step[0] == 1
+    assert len(viewer.layers) == 5
+    viewer.layers.remove(stack)
+    view.show(_maps("0001_cells-001"))
+    assert IMAGE in _roles(viewer)
