@@ -227,3 +227,16 @@ def test_roi_sets_become_masks(folders: Path, tmp_path: Path) -> None:
     assert mask.shape == (48, 64)
     assert mask[10, 10] == 1
     assert np.count_nonzero(mask) == 200
+
+
+def test_h6_some_refused_images_are_told_and_have_an_exit_status_of_their_own(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folders / "images", tmp_path / "images")
+    (tmp_path / "images" / "2.tif").write_bytes(b"")
+    arguments = ("--images", tmp_path / "images", "--ensemble", tiny_ensemble, "--out", tmp_path / "out")
+    assert status("predict", *arguments) == 3
+    said = capsys.readouterr()
+    (refused,) = [line for line in said.err.splitlines() if "the file is empty" in line]
+    assert "2.tif" in refused
+    assert "predictions.csv are in" in said.out

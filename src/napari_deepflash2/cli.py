@@ -32,7 +32,7 @@ from .config import Configuration, ConsensusConfig, TrainingConfig
 from .errors import InputError
 from .progress import Cancelled
 
-USAGE, STOPPED = 2, 130
+USAGE, SOME_REFUSED, STOPPED = 2, 3, 130
 
 app = typer.Typer(
     name="napari-deepflash2",
@@ -208,6 +208,9 @@ def predict(
     tell_notes(report.notes)
     show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
     typer.echo(f"labels/, uncertainty/ and predictions.csv are in {report.out}")
+    if report.refused:
+        typer.echo(InputError(report.refused), err=True)
+        raise typer.Exit(SOME_REFUSED)
 
 
 app.command("find-learning-rate")(find_learning_rate)
@@ -218,7 +221,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process.
 
     The exit status is 0 when done, 2 for input that a user can mend (said on stderr, one line for each
-    problem), 130 when stopped, and 1 for a bug, which shows its traceback.
+    problem), 3 where some images were refused so and the others are done, 130 when stopped, and 1 for a bug,
+    which shows its traceback.
     """
     # Threads that wait by spinning take the processor from each other, and from a viewer beside them: on a
     # busy machine a training took five times as long. Has to be set before torch is loaded.

@@ -11,6 +11,7 @@ from napari_deepflash2.config import Configuration
 from napari_deepflash2.consensus import dice
 from napari_deepflash2.data import read_image
 from napari_deepflash2.jobs import predict_folder
+from napari_deepflash2.progress import Cancelled, Progress
 
 COLUMNS = [
     "image",
@@ -118,30 +119,108 @@ def test_a_stack_is_predicted_slice_by_slice(folders: Path, tiny_ensemble: Path,
     assert report.table["slice"].tolist() == ["0", "1", "2"]
 
 
-def test_every_image_that_does_not_fit_is_named_before_anything_is_predicted(
-    folders: Path, tiny_ensemble: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def with_bad_images(folders: Path, tmp_path: Path) -> Path:
+    """The three images, the second of which is empty, and one of another kind."""
     shutil.copytree(folders / "images", tmp_path / "images")
     (tmp_path / "images" / "2.tif").write_bytes(b"")
-    tifffile.imwrite(
-        tmp_path / "images" / "4.tif",
-        np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8),
-        photometric="rgb",
-    )
+    colours = np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "images" / "4.tif", colours, photometric="rgb")
+    return tmp_path / "images"
+
+
+def test_h6_a_bad_image_does_not_keep_the_others_from_being_predicted(
+    with_bad_images: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    report = predict_folder(with_bad_images, tiny_ensemble, tmp_path / "out")
+    assert report.table["image"].tolist() == ["1", "3"]
+    assert [Path(problem.where).name for problem in report.refused] == ["2.tif", "4.tif"]
+    assert "has 3 channels, the ensemble was trained on 1" in str(report.refused[1])
+    assert sorted(path.name for path in (tmp_path / "out" / "labels").iterdir()) == ["1.tif", "3.tif"]
+
+
+def test_h6_where_all_images_are_bad_nothing_is_made(
+    with_bad_images: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    for name in ("1.tif", "3.tif"):
+        (with_bad_images / name).unlink()
     with pytest.raises(InputError) as caught:
-        predict_folder(tmp_path / "images", tiny_ensemble, tmp_path / "out")
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 2
-    assert "2.tif" in lines[0]
-    assert "4.tif: has 3 channels, the ensemble was trained on 1" in lines[1]
+        predict_folder(with_bad_images, tiny_ensemble, tmp_path / "out")
+    assert len(caught.value.problems) == 2
     assert not (tmp_path / "out" / "labels").exists()
 
 
-def test_a_second_run_updates_the_results(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:
-    first = predict_folder(folders / "images", tiny_ensemble, tmp_path)
-    again = predict_folder(folders / "images", tiny_ensemble, tmp_path)
-    pd.testing.assert_frame_equal(first.table, again.table)
-    assert len(list((tmp_path / "labels").iterdir())) == 3
+def test_with_masks_scores_are_of_all_images_or_none(
+    with_bad_images: Path, folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError):
+        predict_folder(with_bad_images, tiny_ensemble, tmp_path / "out", folders / "masks")
+    assert not (tmp_path / "out" / "labels").exists()
+
+
+def _times_of_writing(out: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (out / "labels").iterdir()}
+
+
+def test_h6_a_second_run_makes_only_what_is_missing(
+    with_bad_images: Path, folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    predict_folder(with_bad_images, tiny_ensemble, tmp_path / "out")
+    first = _times_of_writing(tmp_path / "out")
+    shutil.copy(folders / "images" / "2.tif", with_bad_images / "2.tif")
+    (with_bad_images / "4.tif").unlink()
+    again = predict_folder(with_bad_images, tiny_ensemble, tmp_path / "out")
+    assert again.refused == ()
+    assert again.table["image"].tolist() == ["1", "2", "3"]
+    second = _times_of_writing(tmp_path / "out")
+    assert first == {name: second[name] for name in first}
+    fresh = predict_folder(with_bad_images, tiny_ensemble, tmp_path / "fresh")
+    pd.testing.assert_frame_equal(again.table, fresh.table)
+    assert again.notes == fresh.notes
+
+
+@pytest.mark.parametrize("change", ["settings", "image", "mask", "map", "record", "nothing"])
+def test_h8_what_is_there_is_kept_only_where_nothing_has_changed(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path, change: str
+) -> None:
+    shutil.copytree(folders, tmp_path / "data")
+    images, masks = tmp_path / "data" / "images", tmp_path / "data" / "masks"
+    config = load_ensemble(tiny_ensemble).config
+    predict_folder(images, tiny_ensemble, tmp_path / "out", masks, config)
+    before = _times_of_writing(tmp_path / "out")
+    if change == "settings":
+        config = config.replace("prediction", overlap=0.5)
+    elif change == "image":
+        tifffile.imwrite(images / "1.tif", tifffile.imread(images / "1.tif")[::-1])
+    elif change == "mask":
+        tifffile.imwrite(masks / "1_mask.tif", tifffile.imread(masks / "1_mask.tif")[::-1])
+    elif change == "map":
+        (tmp_path / "out" / "uncertainty" / "1.tif").unlink()
+    elif change == "record":
+        (tmp_path / "out" / ".predicted" / "1.json").write_text("{")
+    report = predict_folder(images, tiny_ensemble, tmp_path / "out", masks, config)
+    after = _times_of_writing(tmp_path / "out")
+    made_anew = {name for name in before if before[name] != after[name]}
+    assert made_anew == {"nothing": set(), "settings": set(before)}.get(change, {"1.tif"})
+    fresh = predict_folder(images, tiny_ensemble, tmp_path / "fresh", masks, config)
+    pd.testing.assert_frame_equal(report.table, fresh.table)
+
+
+def test_h7_an_interrupted_run_goes_on_where_it_stopped(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        predict_folder(folders / "images", tiny_ensemble, tmp_path, progress=stop)
+    before = _times_of_writing(tmp_path)
+    assert len(before) == 2
+    report = predict_folder(folders / "images", tiny_ensemble, tmp_path)
+    assert len(report.table) == 3
+    after = _times_of_writing(tmp_path)
+    assert before == {name: after[name] for name in before}
 
 
 @pytest.mark.parametrize("part", ["images", "masks"])

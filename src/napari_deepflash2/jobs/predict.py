@@ -23,6 +23,7 @@ from ..tables import write_csv
 from .folders import claim_output
 from .inputs import Input, find_inputs
 from .predict_large import LargePrediction, predict_large
+from .predicted import Predicted, Predictions
 from .targets import Target, read_targets
 
 if TYPE_CHECKING:
@@ -48,11 +49,14 @@ class PredictionReport:
         One row per image, or per slice of a stack; empty cells where a figure is not known.
     notes : tuple of Problem
         What a user should know of the ensemble, the images and their predictions.
+    refused : tuple of Problem
+        Images that could not be predicted, and why.
     """
 
     out: Path
     table: pd.DataFrame
     notes: tuple[Problem, ...]
+    refused: tuple[Problem, ...] = ()
 
 
 def predict_folder(
@@ -65,8 +69,11 @@ def predict_folder(
 ) -> PredictionReport:
     """Predict every image of a folder, slice by slice where it is a stack.
 
+    Images that cannot be read or do not fit are passed over. What an earlier run has predicted of the same
+    image, with the same ensemble and settings, is kept; so a run that was interrupted goes on.
+
     OME-Zarr images, and TIFF files whose planes have more than 8192 x 8192 pixels, are predicted block by
-    block into ``labels/ID.zarr`` and ``uncertainty/ID.zarr``; such a run may be interrupted and goes on.
+    block into ``labels/ID.zarr`` and ``uncertainty/ID.zarr``, and gone on with at the block that was reached.
 
     Parameters
     ----------
@@ -78,7 +85,7 @@ def predict_folder(
         ``entropy/ID.tif`` and ``mutual_information/ID.tif`` likewise where the settings ask for them.
     masks_dir : path, optional
         True masks, paired by ID; the table then has the Dice of each image, over the pixels that were
-        judged.
+        judged. With them no image is passed over: scores are of all or of none.
     config : Configuration, optional
         Its parts ``data`` and ``prediction`` are used; by default those the ensemble was trained with.
     progress : ProgressCallback
@@ -87,42 +94,73 @@ def predict_folder(
     Raises
     ------
     InputError
-        Before anything is predicted, where files cannot be read or do not fit the ensemble; lists all.
+        Before anything is predicted, where no image can be read and fits the ensemble; lists all. With
+        masks, where any image or mask cannot or does not.
     """
     from ..ensemble import load_ensemble
 
     out = claim_output(out, images_dir, ensemble_dir, masks_dir)
     ensemble = load_ensemble(ensemble_dir)
     config = config or ensemble.config
-    inputs = _checked_inputs(images_dir, ensemble, config)
+    inputs, refused = _checked_inputs(images_dir, ensemble, config)
+    if masks_dir or not inputs:
+        raise_if_any(refused)
     targets = read_targets(images_dir, masks_dir, ensemble.classes, config.data) if masks_dir else {}
-    rows: list[dict[str, Any]] = []
-    notes = list(ensemble.notes)
+    job = _Job(ensemble, out, config, progress)
+    found: list[Predicted] = []
     for done, item in enumerate(inputs, start=1):
-        large = item.opened(config.data)
-        if large is None:
-            found, of_image = _predict_small(item, ensemble, out, config, targets.get(item.id))
-        else:
-            result = predict_large(large, item.id, ensemble, out, config, progress)
-            found, of_image = list(_rows_of_large(item.id, result)), list(result.notes)
-        rows += found
-        notes += of_image
+        try:
+            found.append(job.predict(item, targets.get(item.id)))
+        except InputError as error:
+            refused += error.problems
         progress(Progress("prediction", done, len(inputs)))
-    table = _table(rows)
+    if not found:
+        raise InputError(dict.fromkeys(refused))
+    table = _table([row for one in found for row in one.rows])
     write_csv(table, out / "predictions.csv")
-    return PredictionReport(out, table, tuple(notes))
+    notes = [*ensemble.notes, *(note for one in found for note in one.notes)]
+    return PredictionReport(out, table, tuple(notes), tuple(refused))
 
 
-def _checked_inputs(images_dir: Path | str, ensemble: Ensemble, config: Configuration) -> list[Input]:
-    inputs = find_inputs(images_dir)
+class _Job:
+    """What the images of one run have in common."""
+
+    def __init__(
+        self, ensemble: Ensemble, out: Path, config: Configuration, progress: ProgressCallback
+    ) -> None:
+        self._ensemble, self._out, self._config, self._progress = ensemble, out, config, progress
+        kinds = _MAPS if config.prediction.entropy else _MAPS[:2]
+        self._earlier = Predictions(out, ensemble, config, kinds)
+
+    def predict(self, item: Input, target: Target | None) -> Predicted:
+        """Predict an image and write its maps, unless that was done before."""
+        large = item.opened(self._config.data)
+        if large is not None:
+            found = predict_large(large, item.id, self._ensemble, self._out, self._config, self._progress)
+            return Predicted(list(_rows_of_large(item.id, found)), found.notes)
+        path = Path(item.path)
+        earlier = self._earlier.find(item.id, path, target)
+        if earlier is not None:
+            return earlier
+        predicted = _predict_small(item, self._ensemble, self._out, self._config, target)
+        self._earlier.keep(item.id, path, target, predicted)
+        return predicted
+
+
+def _checked_inputs(
+    images_dir: Path | str, ensemble: Ensemble, config: Configuration
+) -> tuple[list[Input], list[Problem]]:
+    """Divide what is there into what can be predicted and what is wrong with the rest."""
+    good: list[Input] = []
     problems: list[Problem] = []
-    for item in inputs:
+    for item in find_inputs(images_dir):
         try:
             _check(item, ensemble, config)
         except InputError as error:
             problems.extend(error.problems)
-    raise_if_any(problems)
-    return inputs
+        else:
+            good.append(item)
+    return good, problems
 
 
 def _check(item: Input, ensemble: Ensemble, config: Configuration) -> None:
@@ -151,7 +189,7 @@ def _known_size(size: PixelSize | None, ensemble: Ensemble, config: Configuratio
 
 def _predict_small(
     item: Input, ensemble: Ensemble, out: Path, config: Configuration, target: Target | None
-) -> tuple[list[dict[str, Any]], list[Problem]]:
+) -> Predicted:
     image = read_set_image(item.path, config.data)
     size = _known_size(image.pixel_size, ensemble, config)
     predictions = [
@@ -160,7 +198,7 @@ def _predict_small(
     ]
     _write_maps(out, item.id, image, predictions)
     notes = [note for prediction in predictions for note in prediction.notes]
-    return list(_rows_of(item.id, image, predictions, target)), notes
+    return Predicted(list(_rows_of(item.id, image, predictions, target)), notes)
 
 
 def _leading_shape(image: ImageFile) -> tuple[int, ...]:

@@ -1,0 +1,91 @@
+"""What is known of images that are predicted already, so that a second run makes only what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import Configuration
+from ..errors import Problem
+from ..files import sha256_of, write_text
+from .targets import Target
+
+if TYPE_CHECKING:
+    from ..ensemble import Ensemble
+
+FOLDER = ".predicted"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Rows of the table and notes of one image."""
+
+    rows: Sequence[Row]
+    notes: Sequence[Problem]
+
+
+class Predictions:
+    """Records of the images in an output folder, one file an image.
+
+    Parameters
+    ----------
+    out : path
+        The output folder.
+    ensemble : Ensemble
+        What predicts.
+    config : Configuration
+        How.
+    kinds : sequence of str
+        Sub-folders that have a file for each image.
+    """
+
+    def __init__(self, out: Path, ensemble: Ensemble, config: Configuration, kinds: Sequence[str]) -> None:
+        self._out, self._kinds = out, kinds
+        self._settings = {
+            "members": [member.sha256 for member in ensemble.members],
+            "prediction": config.prediction.model_dump(mode="json"),
+            "data": config.data.model_dump(mode="json"),
+        }
+
+    def find(self, name: str, path: Path, target: Target | None) -> Predicted | None:
+        """Look an image up; None unless all of it is there and it, the mask and the settings are the same."""
+        record = self._record(name)
+        if not record.is_file() or not all(self._map(kind, name).is_file() for kind in self._kinds):
+            return None
+        try:
+            found = json.loads(record.read_text(encoding="utf-8"))
+        except ValueError:
+            return None
+        if not isinstance(found, dict) or found.get("key") != self._key(path, target):
+            return None
+        notes = [Problem(**{**note, "names": tuple(note["names"])}) for note in found["notes"]]
+        return Predicted(found["rows"], notes)
+
+    def keep(self, name: str, path: Path, target: Target | None, predicted: Predicted) -> None:
+        """Record an image whose maps are written."""
+        values = {
+            "key": self._key(path, target),
+            "rows": list(predicted.rows),
+            "notes": [asdict(note) for note in predicted.notes],
+        }
+        write_text(self._record(name), json.dumps(values, indent=1) + "\n")
+
+    def _key(self, path: Path, target: Target | None) -> str:
+        mask = hashlib.sha256()
+        if target is not None:
+            mask.update(target.values.tobytes())
+            mask.update(target.judged.tobytes())
+        depends_on = {**self._settings, "image": sha256_of(path), "mask": mask.hexdigest()}
+        return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+
+    def _record(self, name: str) -> Path:
+        return self._out / FOLDER / f"{name}.json"
+
+    def _map(self, kind: str, name: str) -> Path:
+        return self._out / kind / f"{name}.tif"
