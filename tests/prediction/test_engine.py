@@ -10,6 +10,7 @@ from napari_deepflash2.config import PredictionConfig
 from napari_deepflash2.data.normalisation import Normalisation
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.prediction import Moments, Predictor, predict_moments
+from napari_deepflash2.prediction.tiling import TileGrid
 from napari_deepflash2.progress import Cancelled, Progress
 
 CPU = torch.device("cpu")
@@ -140,6 +141,33 @@ def test_tiles_without_anything_in_them_are_background_where_that_is_asked_for(b
     assert (_moments([predictor], image, **settings).mean[1] > 0.5).all()
 
 
+@pytest.mark.parametrize(
+    ("tile", "overlap", "views"), [(32, 0, "none"), (64, 0.5, "flips"), (160, 0.3, "dihedral")]
+)
+def test_h10_tiles_and_their_order_do_not_show(
+    monkeypatch: pytest.MonkeyPatch, tile: int, overlap: float, views: str
+) -> None:
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 1), torch.nn.ReLU(), torch.nn.Conv2d(8, 3, 1))
+    predictor = Predictor("pointwise", layers.eval(), Normalisation("image", (0.0,), (1.0,)))
+    image = _image(131, 157)
+    config = PredictionConfig(tile_size=tile, overlap=overlap, test_time_augmentation=views)
+    found = predict_moments([predictor], image, 3, config, CPU).mean
+    with torch.no_grad():
+        look = predictor.normalisation.apply(image)
+        expected = layers(torch.from_numpy(look)[None]).softmax(1)[0].numpy()
+    assert np.allclose(found, expected, rtol=0, atol=1e-5)
+    cover = TileGrid.cover
+
+    def backwards(shape: tuple[int, int], tile_size: int, least: float) -> TileGrid:
+        grid = cover(shape, tile_size, least)
+        return TileGrid(grid.shape, grid.starts[::-1])
+
+    monkeypatch.setattr(TileGrid, "cover", backwards)
+    turned = predict_moments([predictor], image, 3, config, CPU).mean
+    assert np.allclose(found, turned, rtol=0, atol=1e-5)
+
+
 def test_the_result_does_not_depend_on_the_batch_size() -> None:
     torch.manual_seed(0)
     network = torch.nn.Conv2d(1, 3, 3, padding=1).eval()
@@ -154,7 +182,7 @@ def test_the_result_does_not_depend_on_the_batch_size() -> None:
     assert np.allclose(found[0], found[2], atol=1e-6)
 
 
-def test_a_member_that_gives_no_numbers_is_named(identity: MakePredictor) -> None:
+def test_h11_a_member_that_gives_no_numbers_is_named(identity: MakePredictor) -> None:
     with pytest.raises(InputError, match="broken: gives probabilities that are no finite numbers"):
         _moments([identity(), identity(float("nan"), "broken")], _image(20, 20))
 

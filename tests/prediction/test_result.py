@@ -18,7 +18,7 @@ def test_labels_have_the_values_of_the_masks() -> None:
     assert _prediction([0.9], classes=(0, 70000)).labels.tolist() == [[70000]]
 
 
-def test_uncertainty_and_score_have_the_same_scale_for_every_image() -> None:
+def test_h9_uncertainty_and_score_have_the_same_scale_for_every_image() -> None:
     found = _prediction([0.5, 0.9, 0.1])
     assert np.allclose(found.uncertainty, [[1, 0.36, 0.36]])
     assert np.isclose(found.score, 0.36)
@@ -26,7 +26,7 @@ def test_uncertainty_and_score_have_the_same_scale_for_every_image() -> None:
     assert np.allclose(found.epistemic, 0, atol=1e-6)
 
 
-def test_an_empty_prediction_is_defined_and_said() -> None:
+def test_h5_an_empty_prediction_is_defined_and_said() -> None:
     found = _prediction([0.1, 0.0])
     assert np.isclose(found.score, 0.18)
     assert [note.code for note in found.notes] == ["no-foreground"]

@@ -25,6 +25,7 @@ from .automatic import precision_of_prediction
 from .device import choose_device
 from .image_notes import notes_on, resampled_note
 from .manifest import Manifest, MemberRecord
+from .memory import kept_memory
 from .networks import build_network
 from .review import Review, load_review
 from .weights import load_weights
@@ -120,9 +121,10 @@ class Ensemble:
         settings = config or self.config.prediction
         at_target = target_shape(name, own, size, target)
         scaled = resampled_image(pixels, settings.scaled(at_target))
-        moments = predict_moments(
-            self._ready(settings), scaled, len(self.classes), settings, self._device, progress, name
-        )
+        with kept_memory():
+            moments = predict_moments(
+                self._ready(settings), scaled, len(self.classes), settings, self._device, progress, name
+            )
         notes = notes_on(scaled, name, self.manifest, size)
         if at_target != own:
             notes.append(resampled_note(name, size, target))
