@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from napari_deepflash2.ensemble import RunFolder, load_ensemble, train_ensemble
@@ -250,6 +251,23 @@ def test_a_stop_that_was_asked_for_before_a_crash_does_not_stop_the_resumed_run(
 ) -> None:
     RunFolder(tmp_path / "e").request_stop()
     assert len(train_ensemble(*make_blobs(2), tmp_path / "e", tiny, resume=True).members) == 2
+
+
+def test_a_stop_while_files_are_read_ends_at_the_next_file(tmp_path: Path, make_blobs: Blobs) -> None:
+    for folder, arrays in zip(("images", "masks"), make_blobs(3), strict=True):
+        (tmp_path / folder).mkdir()
+        for number, array in enumerate(arrays):
+            tifffile.imwrite(tmp_path / folder / f"{number}.tif", array)
+    seen: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        RunFolder(tmp_path / "e").request_stop()
+
+    with pytest.raises(Cancelled):
+        train_ensemble(tmp_path / "images", tmp_path / "masks", tmp_path / "e", SETTINGS, stop)
+    assert [(progress.task, progress.done, progress.total) for progress in seen] == [("read", 1, 3)]
+    assert RunFolder(tmp_path / "e").events()[-1]["kind"] == "stopped"
 
 
 def test_a_stop_that_was_asked_for_before_the_start_counts(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import DataConfig, TrainingConfig
 from ..errors import InputError, Problem, raise_if_any
+from ..progress import Progress, ProgressCallback, ignore_progress
 from .check_tables import class_table, pair_table
 from .contrast import contrast, notes_of_contrast
 from .folders import image_id
@@ -164,10 +165,17 @@ def check_of(
 
 
 def load_training_data(
-    images_dir: Path | str, masks_dir: Path | str, config: DataConfig, groups: Groups | None = None
+    images_dir: Path | str,
+    masks_dir: Path | str,
+    config: DataConfig,
+    groups: Groups | None = None,
+    progress: ProgressCallback = ignore_progress,
 ) -> TrainingData:
-    """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`."""
-    examined = _examine(images_dir, masks_dir, config)
+    """Read a folder of images and a folder of masks; parameters and errors are those of `check_data`.
+
+    `progress` is called after each pair and may raise `Cancelled`.
+    """
+    examined = _examine(images_dir, masks_dir, config, progress)
     classes = examined.masks.classes
     planes, notes = prepared(planes_of(examined.used, examined.masks.labels), classes, config, groups)
     found = gathered([*examined.notes, *notes])
@@ -194,9 +202,14 @@ def plane_id(image: str, axes: str, place: Sequence[int]) -> str:
     return "_".join([image, *(f"{axis.lower()}{index:03}" for axis, index in zip(axes, place, strict=False))])
 
 
-def _examine(images_dir: Path | str, masks_dir: Path | str, config: DataConfig) -> Examined:
+def _examine(
+    images_dir: Path | str,
+    masks_dir: Path | str,
+    config: DataConfig,
+    progress: ProgressCallback = ignore_progress,
+) -> Examined:
     pairing = find_pairs(images_dir, masks_dir)
-    pairs, problems = read_pairs(pairing.pairs, config)
+    pairs, problems = read_pairs(pairing.pairs, config, progress)
     used, of_sizes = resampled_pairs(pairs, config)
     try:
         masks = _interpreted(used, config)
@@ -218,16 +231,20 @@ def contrast_notes(examined: Examined) -> list[Problem]:
 
 
 def read_pairs(
-    paths: Sequence[tuple[Path, Path]], config: DataConfig
+    paths: Sequence[tuple[Path, Path]], config: DataConfig, progress: ProgressCallback = ignore_progress
 ) -> tuple[list[ReadPair], list[Problem]]:
-    """Read what can be read; a pair of which one file cannot is left out and its problems are kept."""
+    """Read what can be read; a pair of which one file cannot is left out and its problems are kept.
+
+    `progress` is called after each pair and may raise `Cancelled`.
+    """
     pairs, problems = [], []
-    for image_path, mask_path in paths:
+    for number, (image_path, mask_path) in enumerate(paths, start=1):
         image, image_problems = _tried(read_set_image, image_path, config)
         mask, mask_problems = _tried(read_set_labels, mask_path, config)
         problems += [*image_problems, *mask_problems]
         if image is not None and mask is not None:
             pairs.append(ReadPair(image_id(image_path), image_path, mask_path, image, mask))
+        progress(Progress("read", number, len(paths)))
     return pairs, problems
 
 

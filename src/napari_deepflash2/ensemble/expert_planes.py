@@ -105,7 +105,7 @@ def examine_experts(
     names = {next(iter(paths.values())): name for name, paths in found.masks.items()}
     pairing = pair_names(listing.files, list(names))
     # Of each image the first mask stands for all, which have to be of one shape.
-    pairs, problems = read_pairs(pairing.pairs, config.data)
+    pairs, problems = read_pairs(pairing.pairs, config.data, progress)
     used, not_resampled = resampled_pairs(pairs, config.data)
     raise_if_any([*problems, *problems_of_set(pairs), *not_resampled])
     paths = {pair.id: found.masks[names[pair.mask_path]] for pair in pairs}

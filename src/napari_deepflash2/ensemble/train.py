@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from ..config import Configuration
 from ..data.folds import Fold, held_out_folds, split_folds
 from ..data.groups import Groups
 from ..errors import InputError
-from ..progress import Cancelled, Progress, ProgressCallback, ignore_progress
+from ..progress import Cancelled, ProgressCallback, ignore_progress
 from .automatic import resolved
 from .checkpoint import Checkpoints
 from .device import choose_device
@@ -27,9 +26,10 @@ from .memory import kept_memory
 from .networks import build_network
 from .out_of_fold import predict_out_of_fold
 from .precision import with_precision
+from .reporting import Reporter
 from .resume import interrupted_run, resumed_manifest, same_threads
 from .review import load_review
-from .run import LOCK, EventLog, RunFolder
+from .run import EventLog
 from .tables import update_history
 from .targets import check_target
 from .training_set import Source, TrainingSet, read_training_set
@@ -68,7 +68,7 @@ def train_ensemble(
     config : Configuration, mapping, path of a TOML file, optional
         Settings; the defaults where not given.
     progress : callable
-        Called after each step; may raise `Cancelled`.
+        Called after each image that is read and each step; may raise `Cancelled`.
     resume : bool
         Go on with the run in `out`: finished members are kept, the others continue from their last
         checkpoint. On a processor the result is the one an uninterrupted run would have had, to the bit.
@@ -97,8 +97,9 @@ def train_ensemble(
     settings = Configuration.of(config)
     folder = Path(out)
     with claimed_folder(folder, resume) as log, same_threads(before := interrupted_run(folder, resume)):
-        data = read_training_set(images, masks, experts, settings, groups, progress)
-        run = _Run.prepare(folder, data, settings, log, progress, before)
+        report = Reporter(folder, log, progress)
+        data = read_training_set(images, masks, experts, settings, groups, report)
+        run = _Run.prepare(folder, data, settings, log, report, before)
         if tell is not None:
             tell(run.estimate())
         with kept_memory():
@@ -180,7 +181,7 @@ class _Run:
         state = checkpoints.load()
         if state is not None:
             member.restore(state)
-        around = Surroundings(self.folder, checkpoints, self.log, self._report)
+        around = Surroundings(self.folder, checkpoints, self.log, self.progress)
         try:
             train_member(member, self.config.training, around)
         except (Cancelled, InputError):
@@ -192,7 +193,7 @@ class _Run:
         """Predict the images that the models so far never saw, and write what can be said of all of them."""
         self.manifest = with_precision(self.folder, self.manifest, self.data, self.device)
         self.manifest.save(self.folder)
-        predict_out_of_fold(self.folder, self.manifest, self.data, self.device, self._report)
+        predict_out_of_fold(self.folder, self.manifest, self.data, self.device, self.progress)
         load_review(self.folder).save_tables()
 
     def _keep(self, member: Member, finished: bool) -> None:
@@ -216,15 +217,6 @@ class _Run:
         members = tuple(sorted([*others, record], key=lambda one: one.fold))
         self.manifest = self.manifest.model_copy(update={"members": members})
         self.manifest.save(self.folder)
-
-    def _report(self, progress: Progress) -> None:
-        if not (self.folder / LOCK).exists():
-            # Files would be written to a new folder of that name, or beside those of another run.
-            raise FileNotFoundError(errno.ENOENT, "the lock has vanished", str(self.folder / LOCK))
-        self.log.write_progress(progress)
-        self.progress(progress)
-        if RunFolder(self.folder).stop_is_requested():
-            raise Cancelled
 
 
 def _new_manifest(

@@ -74,7 +74,12 @@ class TrainingSet:
 
     @classmethod
     def of(
-        cls, images: Source, masks: Source, config: DataConfig, groups: Groups | None = None
+        cls,
+        images: Source,
+        masks: Source,
+        config: DataConfig,
+        groups: Groups | None = None,
+        progress: ProgressCallback = ignore_progress,
     ) -> TrainingSet:
         """Take two folders, or as many arrays as masks.
 
@@ -86,6 +91,8 @@ class TrainingSet:
             What they do not say themselves.
         groups : sequence, mapping or path, optional
             The group of each image; see `napari_deepflash2.data.groups.groups_of_images`.
+        progress : callable
+            Called after each pair of files; may raise `Cancelled`.
 
         Raises
         ------
@@ -93,7 +100,7 @@ class TrainingSet:
             Lists everything that is wrong with images, masks and pairs.
         """
         if isinstance(images, str | Path) and isinstance(masks, str | Path):
-            return cls._from_folders(Path(images), Path(masks), config, groups)
+            return cls._from_folders(Path(images), Path(masks), config, groups, progress)
         if isinstance(images, str | Path) or isinstance(masks, str | Path):
             raise InputError.one(
                 "images and masks",
@@ -200,11 +207,16 @@ class TrainingSet:
 
     @classmethod
     def _from_folders(
-        cls, images: Path, masks: Path, config: DataConfig, groups: Groups | None
+        cls,
+        images: Path,
+        masks: Path,
+        config: DataConfig,
+        groups: Groups | None,
+        progress: ProgressCallback,
     ) -> TrainingSet:
         from ..data.check import load_training_data
 
-        data = load_training_data(images, masks, config, groups)
+        data = load_training_data(images, masks, config, groups, progress)
         return cls.from_planes(data.planes, data.classes, data.notes)
 
     @classmethod
@@ -255,7 +267,7 @@ def read_training_set(
         Also where both or neither are given.
     """
     if masks is not None and experts is None:
-        return TrainingSet.of(images, masks, config.data, groups)
+        return TrainingSet.of(images, masks, config.data, groups, progress)
     if experts is not None and masks is None:
         return TrainingSet.of_experts(images, experts, config, groups, progress)
     raise not_one_source(masks)
