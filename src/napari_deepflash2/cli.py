@@ -12,6 +12,7 @@ import typer
 
 from .cli_experts import blind_kit, import_
 from .cli_learning_rate import find_learning_rate
+from .cli_networks import download_weights, networks
 from .cli_parts import (
     Bars,
     ConfigFile,
@@ -214,6 +215,8 @@ def predict(
 
 
 app.command("find-learning-rate")(find_learning_rate)
+app.command()(networks)
+app.command("download-weights")(download_weights)
 app.command()(review)
 
 

@@ -41,7 +41,7 @@ def make_blobs() -> Callable[..., tuple[Arrays, Arrays]]:
 def tiny() -> dict[str, Any]:
     """Settings of a training that takes about a second."""
     return {
-        "training": {"iterations": 4, "tile_size": 32, "batch_size": 2, "models": 2},
+        "training": {"architecture": "unet", "iterations": 4, "tile_size": 32, "batch_size": 2, "models": 2},
         "prediction": {"tile_size": 64, "test_time_augmentation": "none"},
     }
 
@@ -50,8 +50,8 @@ def tiny() -> dict[str, Any]:
 def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ensemble that has learned something; not to be changed."""
     folder = tmp_path_factory.mktemp("trained") / "ensemble"
-    settings = {"training": {"iterations": 30, "tile_size": 32, "learning_rate": 0.005, "models": 2}}
-    train_ensemble(*blobs(4), folder, settings)
+    training = {"architecture": "unet", "iterations": 30, "tile_size": 32, "models": 2}
+    train_ensemble(*blobs(4), folder, {"training": training})
     return folder
 
 

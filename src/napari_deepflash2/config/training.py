@@ -46,7 +46,15 @@ class AugmentationConfig(Section):
 class TrainingConfig(Section):
     """How the ensemble is trained."""
 
-    architecture: str = Field("unet", description="Name of the network in the registry.")
+    architecture: str = Field(
+        "auto", description="Name of the network in the registry, or auto: the one for this device."
+    )
+    initial_weights: str = Field(
+        "auto",
+        description="What the models start from: random, imagenet (weights that have to be on this "
+        "computer), a file of weights (.pth or .safetensors), the folder of an ensemble to go on from, or "
+        "auto: imagenet where the network has such weights here, else random.",
+    )
     iterations: int = Field(1000, ge=1, le=10**7, description="Optimisation steps for each model.")
     models: int | None = Field(
         None, ge=1, le=64, description="Models in the ensemble; as many as there are splits when not given."

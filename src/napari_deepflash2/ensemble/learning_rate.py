@@ -18,6 +18,7 @@ from ..files import written_aside
 from ..progress import Progress, ProgressCallback, ignore_progress
 from .automatic import resolved
 from .device import choose_device
+from .initial_weights import InitialWeights
 from .member import Member
 from .optimisation import NotFinite
 from .pace import Pace
@@ -127,7 +128,8 @@ def find_learning_rate(
     device = choose_device()
     settings = resolved(settings, device, None).replace("training", learning_rate=_HIGHEST, iterations=steps)
     everything = (np.arange(len(data.ids)), np.array([], dtype=np.intp))
-    member = Member(data, 1, everything, settings, device, _growing)
+    initial = InitialWeights.of(settings.training, data, [everything])
+    member = Member(data, 1, everything, settings, device, _growing, initial)
     rates: list[float] = []
     while len(rates) < steps and not _has_diverged(member.losses):
         rate = member.learning_rate

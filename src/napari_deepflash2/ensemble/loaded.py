@@ -24,6 +24,7 @@ from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
 from .image_notes import notes_on, resampled_note
+from .initial_weights import leaks
 from .manifest import Manifest, MemberRecord
 from .memory import kept_memory
 from .networks import build_network
@@ -303,7 +304,8 @@ def _notes(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
         for remark in manifest.remarks
     ]
     told = [_told(folder, member, note) for member in manifest.members for note in member.notes]
-    return (*resumed, *told, *(() if manifest.is_complete else (_incomplete(folder, manifest),)))
+    seen = leaks(manifest.initial_weights)
+    return (*resumed, *told, *seen, *(() if manifest.is_complete else (_incomplete(folder, manifest),)))
 
 
 def _told(folder: Path, member: MemberRecord, note: str) -> Problem:

@@ -90,6 +90,24 @@ class MemberRecord(_Part):
         return name
 
 
+class InitialRecord(_Part):
+    """What the members started from.
+
+    Attributes
+    ----------
+    source : str
+        ``"random"``, ``"imagenet"``, or the path of a file of weights or of an ensemble.
+    files : dict of str to str
+        SHA-256 by name of file.
+    seen : dict of int to tuple of str
+        By fold, the IDs of held-out images that the model it started from had learned from.
+    """
+
+    source: str = "random"
+    files: dict[str, str] = {}
+    seen: dict[int, tuple[str, ...]] = {}
+
+
 class Manifest(_Part):
     """Contents of ``ensemble.json``.
 
@@ -126,6 +144,8 @@ class Manifest(_Part):
         First row, first column, height and width of the images that are blocks of a larger one, by ID.
     pixel_sizes : dict of str to (float, float)
         Height and width of a pixel in micrometres, by ID, as they were trained on, where they are known.
+    initial_weights : InitialRecord
+        What the members started from.
     versions : dict of str to str
         Of this package and of what it computed with.
     environment : dict
@@ -150,6 +170,7 @@ class Manifest(_Part):
     folds: dict[str, int] = {}
     blocks: dict[str, tuple[int, int, int, int]] = {}
     pixel_sizes: dict[str, tuple[float, float]] = {}
+    initial_weights: InitialRecord = InitialRecord()
     versions: dict[str, str]
     environment: dict[str, Any]
     remarks: tuple[str, ...] = ()

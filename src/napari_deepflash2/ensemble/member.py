@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..prediction import Predictor
 from ..progress import ProgressCallback
 from .batchnorm import has_batch_norm, re_estimate_batch_norm
+from .initial_weights import RANDOM, InitialWeights
 from .losses import build_loss
 from .networks import build_network
 from .optimisation import Optimisation
@@ -79,6 +80,8 @@ class Member:
         Where to compute.
     pace : callable
         Learning rate and momentum of each step; those of the schedule when not given.
+    initial : InitialWeights
+        What the network starts from.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Member:
         config: Configuration,
         device: torch.device,
         pace: PaceOfStep = scheduled,
+        initial: InitialWeights = RANDOM,
     ) -> None:
         self.fold, self.split, self.data = fold, split, data
         self._config, self._settings, self.device = config, config.training, device
@@ -105,6 +109,7 @@ class Member:
         network = build_network(
             self._settings.architecture, data.channels, n_classes, self._settings.random_state, fold, _WEIGHTS
         )
+        initial.fill(network, fold)
         self.network = network.to(device)
         self._loss = build_loss(self._settings)
         self._optimisation = Optimisation(self.network, self._settings, device, pace)

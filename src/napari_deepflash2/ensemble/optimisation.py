@@ -11,6 +11,7 @@ from ..config import TrainingConfig
 from .averaging import AveragedWeights
 from .batchnorm import has_batch_norm
 from .device import seeded
+from .networks.encoder_weights import has_trained_encoder
 from .pace import PaceOfStep, scheduled
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ Seed = tuple[int, ...]
 _FUSED = {"adamw", "adam", "sgd"}
 _MOMENTUM_OF_SGD = 0.9
 _FACTOR_OF_HEAD = 3.0
+_FACTOR_OF_TRAINED = 0.2
 
 
 class NotFinite(ArithmeticError):
@@ -226,15 +228,17 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.O
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
     """Sort the weights by how fast they learn: ``rate_factor`` times the learning rate.
 
-    A `head` on a large encoder starts from nothing and learns faster than the rest; at the same rate it
-    holds all of them up.
+    An encoder that was trained before learns slower, so as not to forget. A `head` on a large encoder learns
+    faster; at the same rate it holds all of them up.
     """
-    head = getattr(network, "head", None)
-    of_head = [] if head is None else list(head.parameters())
-    ids = {id(parameter) for parameter in of_head}
-    rest = [parameter for parameter in network.parameters() if id(parameter) not in ids]
-    groups = [{"params": rest, "rate_factor": 1.0}, {"params": of_head, "rate_factor": _FACTOR_OF_HEAD}]
-    return [group for group in groups if group["params"]]
+    factors = {
+        "encoder": _FACTOR_OF_TRAINED if has_trained_encoder(network) else 1.0,
+        "head": _FACTOR_OF_HEAD,
+    }
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        groups.setdefault(factors.get(name.split(".")[0], 1.0), []).append(parameter)
+    return [{"params": params, "rate_factor": factor} for factor, params in groups.items()]
 
 
 @contextmanager

@@ -87,6 +87,8 @@ def _differences(folder: Path, old: Manifest, new: Manifest) -> Iterator[Problem
         yield _difference(
             folder, f"experts of {id_}", *(", ".join(names or ("none",)) for names in (before, now))
         )
+    for name, before, now in _changed(old.initial_weights.files, new.initial_weights.files):
+        yield _difference(folder, f"the SHA-256 of the initial weights {name}", before, now)
     for name in ("classes", "channels", "planned"):
         if getattr(old, name) != getattr(new, name):
             yield _difference(folder, name, getattr(old, name), getattr(new, name))

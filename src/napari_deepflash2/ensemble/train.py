@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..config import Configuration
 from ..data.folds import Fold, held_out_folds, split_folds
 from ..data.groups import Groups
-from ..errors import InputError
+from ..errors import InputError, Problem
 from ..progress import Cancelled, ProgressCallback, ignore_progress
 from .automatic import resolved
 from .checkpoint import Checkpoints
 from .device import choose_device
 from .estimate import RunEstimate, disk_need, estimate_run
 from .folder import check_free_space, claimed_folder
+from .initial_weights import InitialWeights, advice
 from .loaded import Ensemble, load_ensemble
 from .loop import Surroundings, train_member
 from .manifest import Manifest, MemberRecord
@@ -121,6 +122,8 @@ class _Run:
     manifest: Manifest
     splits: Sequence[Fold]
     device: torch.device
+    initial: InitialWeights
+    notes: Sequence[Problem]
 
     @classmethod
     def prepare(
@@ -133,6 +136,7 @@ class _Run:
         before: Manifest | None,
     ) -> _Run:
         device = choose_device()
+        asked = config.training.initial_weights
         config = resolved(config, device, before.configuration if before else None)
         training = config.training
         check_target(training, data.experts is not None)
@@ -143,11 +147,15 @@ class _Run:
         check_free_space(
             folder, disk_need(network, shapes, len(data.classes), len(splits), training.iterations)
         )
-        manifest = _new_manifest(data, config, splits, device)
+        initial = InitialWeights.of(training, data, splits)
+        for fold in range(1, len(splits) + 1):
+            initial.fill(network, fold)
+        manifest = _new_manifest(data, config, splits, device, initial)
         if before is not None:
             manifest = resumed_manifest(folder, before, manifest)
         manifest.save(folder)
-        return cls(folder, data, config, log, progress, manifest, splits, device)
+        notes = (*data.notes, *initial.notes, *advice(asked, training))
+        return cls(folder, data, config, log, progress, manifest, splits, device, initial, notes)
 
     @property
     def finished(self) -> set[int]:
@@ -167,7 +175,7 @@ class _Run:
             images=len(self.data.ids),
             device=str(self.device),
             finished=sorted(finished),
-            notes=[str(note) for note in self.data.notes],
+            notes=[str(note) for note in self.notes],
         )
         for fold, split in enumerate(self.splits, start=1):
             if fold not in finished:
@@ -176,7 +184,7 @@ class _Run:
             self._look_back()
 
     def _train_fold(self, fold: int, split: Fold) -> None:
-        member = Member(self.data, fold, split, self.config, self.device)
+        member = Member(self.data, fold, split, self.config, self.device, initial=self.initial)
         checkpoints = Checkpoints(self.folder, fold)
         state = checkpoints.load()
         if state is not None:
@@ -220,7 +228,11 @@ class _Run:
 
 
 def _new_manifest(
-    data: TrainingSet, config: Configuration, splits: Sequence[Fold], device: torch.device
+    data: TrainingSet,
+    config: Configuration,
+    splits: Sequence[Fold],
+    device: torch.device,
+    initial: InitialWeights,
 ) -> Manifest:
     folds = held_out_folds(splits, len(data.ids))
     return Manifest(
@@ -245,6 +257,7 @@ def _new_manifest(
         pixel_sizes={
             id_: size for id_, size in zip(data.ids, data.pixel_sizes, strict=True) if size is not None
         },
+        initial_weights=initial.record,
         versions=versions(),
         environment=environment(device),
     )

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MOST_BYTES = 4 * 2**30
+_TRAIN_AGAIN = (
+    "Use only ensembles that napari-deepflash2 has trained; deepflash2's own files have to be trained again."
+)
+_SAVE_THE_STATE = (
+    "Have its author save the tensors alone: torch.save(network.state_dict(), 'weights.pth'), or safetensors."
+)
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> str:
@@ -50,6 +56,66 @@ def load_weights(path: Path, sha256: str, network: nn.Module) -> None:
     network.load_state_dict(weights)
 
 
+def read_weights_file(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Read a file of weights that a user has chosen, of any network.
+
+    Parameters
+    ----------
+    path : path
+        A state dictionary that torch saved, in its present or its old format, or safetensors.
+
+    Returns
+    -------
+    dict of str to Tensor
+        By name.
+    str
+        The SHA-256 of the file.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, too large, damaged, could hold a program, holds other things than
+        tensors, or values that are not finite.
+    """
+    if not path.is_file():
+        _refuse(path, "is not there", "Choose a file of weights.", "weights-missing")
+    if path.stat().st_size > _MOST_BYTES:
+        _refuse(path, "is larger than 4 GiB", "Choose a file of weights.", "weights-damaged")
+    data = path.read_bytes()
+    values = _from_safetensors(data, path) if path.suffix == ".safetensors" else _from_any_torch(data, path)
+    _check_tensors(path, values)
+    return values, hashlib.sha256(data).hexdigest()
+
+
+def fill_whole(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Give a network all of its weights, from a file that a user has chosen.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    weights : mapping of str to Tensor
+        By the names that the network has for them.
+    path : path
+        Where they are from, for the error.
+
+    Raises
+    ------
+    InputError
+        Where a shape differs, because the file is of other channels or classes; names the first.
+    """
+    for key, own in network.state_dict().items():
+        if weights[key].shape != own.shape:
+            _refuse(
+                path,
+                f"is of other channels or classes: {key} has shape {tuple(weights[key].shape)}, "
+                f"here it is {tuple(own.shape)}",
+                "Choose weights that were learned from as many channels and classes.",
+                "wrong-network",
+            )
+    network.load_state_dict(weights)
+
+
 def read_checked(path: Path, sha256: str) -> bytes:
     """All bytes of a file, read once and compared with their hash, so that no swap comes between."""
     if not path.is_file() or path.is_symlink():
@@ -78,11 +144,36 @@ def to_bytes(values: Mapping[str, Any]) -> bytes:
 
 def from_bytes(data: bytes, path: Path) -> dict[str, Any]:
     """Read what `to_bytes` made; `path` is only named in errors."""
+    _check_container(data, path, _TRAIN_AGAIN)
+    values = _opened(data, path, _TRAIN_AGAIN)
+    if not isinstance(values, dict):
+        _refuse(path, "holds no weights by name", "Train this ensemble again.", "member-damaged")
+    return values
+
+
+def _from_any_torch(data: bytes, path: Path) -> dict[str, Any]:
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        _check_container(data, path, _SAVE_THE_STATE)
+    return _opened(data, path, _SAVE_THE_STATE)
+
+
+def _from_safetensors(data: bytes, path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(data)
+    except (SafetensorError, ValueError) as error:
+        raise InputError.one(
+            path, f"cannot be read as safetensors ({error})", _SAVE_THE_STATE, "weights-damaged"
+        ) from error
+
+
+def _opened(data: bytes, path: Path, remedy: str) -> Any:
     import torch
 
-    _check_container(data, path)
     try:
-        values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (
         UnpicklingError,
         RuntimeError,
@@ -95,16 +186,12 @@ def from_bytes(data: bytes, path: Path) -> dict[str, Any]:
         raise InputError.one(
             path,
             "holds more than tensors and could contain a program, so it was not opened",
-            "Use only ensembles that napari-deepflash2 has trained; deepflash2's own files have to be "
-            "trained again.",
+            remedy,
             "unsafe-weights",
         ) from error
-    if not isinstance(values, dict):
-        _refuse(path, "holds no weights by name", "Train this ensemble again.", "member-damaged")
-    return values
 
 
-def _check_container(data: bytes, path: Path) -> None:
+def _check_container(data: bytes, path: Path, remedy: str) -> None:
     """Refuse old formats and compressed archives, which can unfold to any size."""
     try:
         records = zipfile.ZipFile(io.BytesIO(data)).infolist()
@@ -112,16 +199,11 @@ def _check_container(data: bytes, path: Path) -> None:
         raise InputError.one(
             path,
             "is not in torch's zip format and could contain a program, so it was not opened",
-            "Use only ensembles that napari-deepflash2 has trained.",
+            remedy,
             "unsafe-weights",
         ) from error
     if any(record.compress_type != zipfile.ZIP_STORED for record in records):
-        _refuse(
-            path,
-            "is compressed, which torch never writes",
-            "Copy the whole ensemble folder again.",
-            "unsafe-weights",
-        )
+        _refuse(path, "is compressed, as torch writes only programs", remedy, "unsafe-weights")
 
 
 def _check_fits(path: Path, weights: Mapping[str, Any], network: nn.Module) -> None:
@@ -145,6 +227,21 @@ def _check_fits(path: Path, weights: Mapping[str, Any], network: nn.Module) -> N
             "holds weights that are no finite numbers",
             "Train this ensemble again.",
             "weights-not-finite",
+        )
+
+
+def _check_tensors(path: Path, values: object) -> None:
+    """Refuse what is no dictionary of finite tensors, before anything is made of it."""
+    import torch
+
+    if not isinstance(values, dict) or not all(isinstance(v, torch.Tensor) for v in values.values()):
+        _refuse(path, "holds no tensors by name", _SAVE_THE_STATE, "weights-damaged")
+    # A tensor may claim more values than it stores; none in a file of weights does.
+    if any(v.numel() > v.untyped_storage().nbytes() for v in values.values()):
+        _refuse(path, "holds tensors that repeat a value", _SAVE_THE_STATE, "weights-damaged")
+    if not all(bool(torch.isfinite(value).all()) for value in values.values()):
+        _refuse(
+            path, "holds weights that are no finite numbers", "Choose another file.", "weights-not-finite"
         )
 
 

@@ -28,6 +28,8 @@ class NetworkEntry:
     build : callable
         Takes the number of channels and of classes; returns a network with random weights that maps
         (N, C, Y, X) to logits (N, L, Y, X) for Y and X that are multiples of 32.
+    imagenet : str or None
+        The encoder whose weights, learned from ImageNet, it can start from.
     """
 
     name: str
@@ -35,3 +37,4 @@ class NetworkEntry:
     parameters: int
     gflops: float
     build: Callable[[int, int], nn.Module]
+    imagenet: str | None = None

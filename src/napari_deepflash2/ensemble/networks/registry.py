@@ -54,6 +54,11 @@ def network_entry(name: str) -> NetworkEntry:
     return entry
 
 
+def default_architecture(device: str) -> str:
+    """Name the network that learns the most on a kind of device, ``"cpu"``, ``"cuda"`` or ``"mps"``."""
+    return "unet" if device == "cpu" else "unet_efficientnet_lite0"
+
+
 def _monai(class_name: str, **arguments: Any) -> Builder:
     def build(channels: int, classes: int) -> nn.Module:
         from monai.networks import nets
@@ -85,12 +90,14 @@ def _efficientnet_lite(size: int, parameters: int, gflops: float, purpose: str) 
 
         return EncoderUNet(EfficientNetLite(f"lite{size}", channels), classes, _LITE_DECODER)
 
-    return NetworkEntry(f"unet_efficientnet_lite{size}", purpose, parameters, gflops, build)
+    name = f"unet_efficientnet_lite{size}"
+    return NetworkEntry(name, purpose, parameters, gflops, build, imagenet=f"efficientnet-lite{size}")
 
 
 def _flexible(encoder: str, parameters: int, gflops: float, purpose: str) -> NetworkEntry:
     build = _monai("FlexibleUNet", spatial_dims=2, backbone=encoder, pretrained=False)
-    return NetworkEntry(f"flexible_unet_{encoder}", purpose, parameters, gflops, build)
+    imagenet = encoder if encoder.startswith("efficientnet") else None
+    return NetworkEntry(f"flexible_unet_{encoder}", purpose, parameters, gflops, build, imagenet)
 
 
 _LEVELS = (16, 32, 64, 128, 256)
