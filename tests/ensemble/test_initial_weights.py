@@ -302,3 +302,13 @@ def test_load_ensemble_reads_what_started_from_weights(
 ) -> None:
     train_ensemble(*make_blobs(4), tmp_path / "e", _with(tiny, initial_weights=str(trained)))
     assert load_ensemble(tmp_path / "e").notes == ()
+
+
+def test_f11_weights_of_half_precision_are_taken_as_float32(
+    tmp_path: Path, make_blobs: Blobs, tiny: Settings
+) -> None:
+    weights = {key: value.bfloat16() for key, value in build_network("unet", 1, 2, 7).state_dict().items()}
+    torch.save(weights, tmp_path / "w.pth")
+    found = _start(make_blobs, _with(tiny, initial_weights=str(tmp_path / "w.pth")))
+    assert all(value.dtype == torch.float32 for value in found.values())
+    assert all(torch.equal(found[key], value.float()) for key, value in weights.items())
