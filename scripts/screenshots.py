@@ -9,7 +9,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--theme", choices=["dark", "light"], default="dark")
     parser.add_argument("--sample", choices=["nuclei", "cells"], default="nuclei")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--train-only", action="store_true", help="No picture of the other docks.")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -53,10 +54,12 @@ class Walk:
         self.viewer.reset_view()
         self.save("sample")
         image = layers[0]
-        self.compare()
+        if not self.options.train_only:
+            self.compare()
         self.ground_truth(image)
         self.train()
-        self.predict(image)
+        if not self.options.train_only:
+            self.predict(image)
         self.viewer.close()
 
     def compare(self) -> None:
@@ -80,16 +83,33 @@ class Walk:
         self.close("Estimate ground truth")
 
     def train(self) -> None:
-        """Train a small ensemble."""
+        """Check the data, train a small ensemble, stop and resume it on the way."""
         dock = self.open("Train ensemble")
-        dock.settings.basic.models.value, dock.settings.basic.tile_size.value = 2, 128
+        dock.settings.preset.value = "quick look"
+        dock.settings.basic.tile_size.value = 128
         dock.settings.basic.iterations.value = self.options.iterations
+        self.press(dock, dock.check.check_button)
         dock.training.out.value = self.ensemble
-        self.save("train-before")
+        self.wait(lambda: "models of" in dock.estimate.line.text())
+        self.save("train-before", dock)
+        dock.check.show_sheet()
+        self.save_dialog("train-pictures", dock)
+        self.press(dock, dock.trials.augmentation_button)
+        self.press(dock, dock.trials.rate.find_button)
+        self.save("train-trials", dock.trials.rate.take_button)
+        for layer in self.viewer.layers[-2:]:
+            layer.visible = False
         dock.training.train_button.click()
-        self.wait(lambda: dock.session.run is not None and len(dock.session.run.state.epochs) > 8)
-        self.save("train", dock)
-        self.wait(lambda: dock.session.run.state.has_ended)
+        self.wait(lambda: dock.session.run is not None and dock.training.preview.about.text() != "")
+        self.wait(lambda: len(dock.session.run.state.epochs) > 8)
+        self.save("train-running", dock.training.preview)
+        dock.training.stop_button.click()
+        self.wait(lambda: dock.session.run.state.has_ended and dock.training.resume_button.isEnabled())
+        self.save("train-stopped", dock.training.result)
+        dock.training.resume_button.click()
+        self.wait(lambda: dock.session.run.state.phase == "finished")
+        self.wait(lambda: dock.training.result.isVisible())
+        dock.training.preview.tick.setChecked(False)
         self.save("train-done", dock)
         dock.training.continue_button.click()
         self.close("Train ensemble")
@@ -138,16 +158,34 @@ class Walk:
             QApplication.processEvents()
             time.sleep(0.02)
 
-    def save(self, name: str, dock: Any = None) -> None:
-        """Save the window; with a dock, scrolled to its end too."""
+    def save(self, name: str, to: Any = None) -> None:
+        """Save the window; with a dock, scrolled to its end too, with a part of one, scrolled to that."""
         from qtpy.QtWidgets import QScrollArea
 
         self.number += 1
         self._shoot(f"{self.number:02d}-{name}")
-        if dock is not None:
-            bar = dock.findChild(QScrollArea).verticalScrollBar()
-            bar.setValue(bar.maximum())
-            self._shoot(f"{self.number:02d}-{name}-end")
+        if to is None:
+            return
+        area = to.findChild(QScrollArea)
+        if area is not None:
+            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        else:
+            area = next(parent for parent in _parents(to) if isinstance(parent, QScrollArea))
+            area.ensureWidgetVisible(to)
+        self._shoot(f"{self.number:02d}-{name}-end")
+
+    def save_dialog(self, name: str, dock: Any) -> None:
+        """Save the dialog that a dock has opened, and close it."""
+        from qtpy.QtWidgets import QDialog
+
+        self.number += 1
+        begun = time.monotonic()
+        self.wait(lambda: time.monotonic() > begun + 0.6)
+        path = self.options.out / f"{self.number:02d}-{name}-{self.options.theme}.png"
+        dialog = dock.findChild(QDialog)
+        dialog.grab().save(str(path))
+        print(path)
+        dialog.close()
 
     def _shoot(self, name: str) -> None:
         begun = time.monotonic()
@@ -155,6 +193,12 @@ class Walk:
         path = self.options.out / f"{name}-{self.options.theme}.png"
         self.viewer.window.screenshot(str(path), flash=False, canvas_only=False)
         print(path)
+
+
+def _parents(widget: Any) -> Iterator[Any]:
+    while widget is not None:
+        widget = widget.parent()
+        yield widget
 
 
 if __name__ == "__main__":

@@ -77,17 +77,19 @@ def test_a_preview_lies_over_its_layer_and_is_updated_in_place(viewer, folder):
     mask = viewer.add_labels(np.ones((48, 64), int), scale=(0.5, 0.25), translate=(3, 4), **UM)
     write_sources(take_pairs([make_pair(image, mask)]), folder / "input")
     labels = _run_writes(folder, "0001_cells")
-    layers, plane = _shown(viewer, folder)
-    assert ([layer.name for layer in layers], plane) == (PREVIEWS, ())
+    layers, name = _shown(viewer, folder)
+    assert ([layer.name for layer in layers], name) == (PREVIEWS, "cells")
+    assert [layer.visible for layer in layers] == [False, True]
+    assert layers[1].contour
     np.testing.assert_array_equal(layers[1].data, labels * 7)
     for layer in layers:
         np.testing.assert_allclose(layer.extent.world, image.extent.world)
         assert layer.units == image.units
-    layers[1].visible = False
+    layers[0].visible, layers[1].contour = True, 0
     labels = _run_writes(folder, "0001_cells", iteration=30)
     assert _shown(viewer, folder)[0] == layers
     np.testing.assert_array_equal(layers[1].data, labels * 7)
-    assert not layers[1].visible
+    assert (layers[0].visible, layers[1].contour) == (True, 0)
     assert len(viewer.layers) == 4
 
 
@@ -98,8 +100,8 @@ def test_a_block_of_a_plane_of_a_stack_lies_where_it_was_cut(viewer, folder):
     for how, id_ in ((Taking(one_specimen=True), "0001_stack_z003"), (Taking(), "0001_stack-003")):
         write_sources(take_pairs([make_pair(stack, mask, how)]), folder / "input")
         _run_writes(folder, f"{id_}_block2", (40, 50), region=Region(id_, 30, 60, (96, 128)))
-        layers, plane = _shown(viewer, folder)
-        assert plane == (3,)
+        layers, name = _shown(viewer, folder)
+        assert name == "stack, plane 3"
         assert layers[1].data.shape == (1, 40, 50)
         assert layers[1].translate == pytest.approx((6, 35, 60))
     assert (viewer.dims.ndim, viewer.dims.current_step) == (3, step)

@@ -15,6 +15,7 @@ from napari_deepflash2.viewer.run_sources import write_sources
 from napari_deepflash2.viewer.training import TrainingRun
 from napari_deepflash2.viewer.training_data import take_pairs
 from napari_deepflash2.widgets.train import TrainEnsemble
+from napari_deepflash2.widgets.train_run import MESSAGE_HEIGHT
 
 
 class PretendedRun:
@@ -85,7 +86,7 @@ def test_a_run_that_was_found_is_shown_with_ensemble_fold_time_notes_and_curves(
     assert "<b>loss</b>" in going.notes.text()
     run.ends("stopped")
     dock.training.look()
-    assert not going.ensemble.isVisibleTo(dock)
+    assert not going.bars.isVisibleTo(dock)
     assert going.curves.isVisibleTo(dock)
     assert "Press Resume" in dock.message.text()
     assert dock.training.resume_button.isEnabled()
@@ -131,7 +132,7 @@ def test_the_preview_follows_the_run_and_goes_when_it_is_not_wanted(dock, run, v
     for iteration in (10, 20):
         run.validates(iteration)
         dock.training.look()
-        assert part.about.text() == f"Fold 1 after {iteration} iterations, on 0001_cells."
+        assert part.about.text() == f"Fold 1 after {iteration} iterations, on cells."
         assert len(_preview_layers(viewer)) == 2
     shown = _preview_layers(viewer)
     part.go_button.click()
@@ -211,3 +212,16 @@ def test_f4_a_log_of_anything_else_is_no_run(dock, tmp_path):
     assert TrainingRun(folder).state.phase == "waiting"
     dock.training.out.value = folder
     assert dock.session.run is None
+
+
+def test_a_long_message_does_not_take_the_dock(qtbot, dock):
+    dock.show()
+    dock.resize(320, 700)
+    dock.say("short")
+    qtbot.waitUntil(dock.message.isVisible)
+    low = dock.message.parentWidget().parentWidget()
+    qtbot.waitUntil(lambda: 0 < low.height() < 60)
+    dock.say("\n".join(f"note {number}" for number in range(60)))
+    qtbot.waitUntil(lambda: low.height() == MESSAGE_HEIGHT)
+    dock.say("")
+    assert not low.isVisible()

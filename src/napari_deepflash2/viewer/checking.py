@@ -40,7 +40,7 @@ class CheckedData:
     split : tuple of tuple of str
         The images that are held out, of each fold; empty where nothing can be trained.
     table : DataFrame or None
-        One row an image, as the data check gives it.
+        One row an image, with its name as ``id``, and otherwise as the data check gives it.
     pictures : tuple of array of uint8, each (Y, X, 3)
         One an image, with the outlines of its mask, as the rows of the table.
     """
@@ -89,14 +89,21 @@ def _checked(data: DataOnDisk, taken: Sequence[Taken], config: Configuration, fo
         problems=(),
         notes=words.told(found.notes),
         findings=words.by_row(found.notes),
-        split=_split(found),
-        table=found.table,
+        split=_split(found, words),
+        table=_table(found, words),
         pictures=tuple(pictures_of(found, PICTURE_SIDE)),
     )
 
 
-def _split(found: DataCheck) -> tuple[tuple[str, ...], ...]:
+def _split(found: DataCheck, words: FileWords) -> tuple[tuple[str, ...], ...]:
     folds = found.split["fold"]
     return tuple(
-        tuple(found.split.loc[folds == fold, "image"]) for fold in sorted(set(folds.dropna().astype(int)))
+        tuple(words.image(id_) for id_ in found.split.loc[folds == fold, "image"])
+        for fold in sorted(set(folds.dropna().astype(int)))
     )
+
+
+def _table(found: DataCheck, words: FileWords) -> pd.DataFrame:
+    """Leave out the names of files that are written for the check only."""
+    table = found.table.drop(columns=["image", "mask"], errors="ignore")
+    return table.assign(id=[words.image(id_) for id_ in table["id"]])

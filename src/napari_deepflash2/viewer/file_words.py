@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import Problem
 from .pairs import FolderPair, TakenPair
 from .reading import Snapshot
-from .training_data import MASK_SUFFIX, Taken, expert_folders, row_of_file
+from .training_data import MASK_SUFFIX, Taken, expert_folders, file_name, row_of_file
 
 
 class FileWords:
@@ -44,6 +44,17 @@ class FileWords:
             for row in sorted(set(self._rows(" ".join((problem.where, problem.found, *problem.names))))):
                 found[row].append(self._in_words(problem.found))
         return tuple(tuple(texts) for texts in found)
+
+    def image(self, id_: str) -> str:
+        """Name an image by its layer, and what follows: the plane or block of it."""
+        row = row_of_file(id_)
+        if row is None or row >= len(self._taken):
+            return id_
+        pair = self._taken[row]
+        if isinstance(pair, FolderPair):
+            # The files of a single folder have kept their names.
+            return id_.partition("_")[2] if len(self._taken) > 1 else id_
+        return f"{pair.image.name}{id_.removeprefix(file_name(row, pair))}"
 
     def _rows(self, text: str) -> Iterator[int]:
         if len(self._taken) == 1:

@@ -23,6 +23,7 @@ from .colours import class_colormap
 from .placing import Output, place, role_of
 from .run_sources import Source, source_of
 
+OUTLINE = 2
 ROLES = ("preview image", "preview uncertainty", "preview")
 
 
@@ -86,9 +87,7 @@ class PreviewReader:
         return found
 
 
-def show_preview(
-    viewer: ViewerModel, preview: RunPreview, folder: Path
-) -> tuple[list[Layer], tuple[int, ...]]:
+def show_preview(viewer: ViewerModel, preview: RunPreview, folder: Path) -> tuple[list[Layer], str]:
     """Place labels and uncertainty over the image they are of, in the layers of the preview before.
 
     Parameters
@@ -103,8 +102,8 @@ def show_preview(
 
     Returns
     -------
-    list of Layer, tuple of int
-        The layers, and the plane of the image they lie in.
+    list of Layer, str
+        The layers, and the name of the image they are of.
     """
     source = source_of(preview.image_id, folder / INPUT)
     layer = None if source is None else source.layer_in(viewer)
@@ -114,7 +113,12 @@ def show_preview(
     if layer is not None:
         _remove(viewer, "preview image")
     shape = (1,) * (0 if layer is None else len(plane))
-    return [_place(viewer, one, shape, spatial) for one in outputs], plane
+    before = set(viewer.layers)
+    layers = [_place(viewer, one, shape, spatial) for one in outputs]
+    if layers[-1] not in before:
+        # As outlines it can be compared with the mask below.
+        layers[-1].contour = OUTLINE
+    return layers, preview.image_id if source is None else source.name_of(preview.image_id)
 
 
 def hide_preview(viewer: ViewerModel) -> None:
@@ -222,7 +226,8 @@ def _image(preview: RunPreview) -> Output:
 
 
 def _uncertainty(preview: RunPreview) -> Output:
-    appearance = {"colormap": "inferno", "contrast_limits": (0, 1), "opacity": 0.6, "blending": "additive"}
+    # At first all is uncertain, and would be hidden under it.
+    appearance = {"colormap": "inferno", "contrast_limits": (0, 1), "opacity": 0.8, "visible": False}
     name = "training preview uncertainty (0 to 1)"
     return Output("image", ROLES[1], name, preview.uncertainty, appearance, reshapes=True)
 
@@ -230,7 +235,7 @@ def _uncertainty(preview: RunPreview) -> Output:
 def _labels(preview: RunPreview) -> Output:
     values = np.zeros(IGNORE + 1, np.int32)
     values[: len(preview.classes)] = preview.classes
-    appearance = {"opacity": 0.5, "colormap": class_colormap(preview.classes)}
+    appearance = {"opacity": 1.0, "colormap": class_colormap(preview.classes)}
     return Output("labels", ROLES[2], "training preview", values[preview.labels], appearance, reshapes=True)
 
 

@@ -66,6 +66,11 @@ class Source:
         """Grid of the layer as it lies now."""
         return grid_of(layer, self.channel_axis, self.level)
 
+    def name_of(self, id_: str) -> str:
+        """Name an image of the run by this layer."""
+        plane = self.plane_of(id_)
+        return self.name + (f", plane {', '.join(map(str, plane))}" if plane else "")
+
     def plane_of(self, id_: str) -> tuple[int, ...]:
         """Tell which plane of the layer an ID of the run names."""
         leading = self.shape[:-2]

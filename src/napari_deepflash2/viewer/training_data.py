@@ -109,7 +109,7 @@ def data_on_disk(taken: Sequence[Taken], folder: Path, progress: ProgressCallbac
         if isinstance(pair, FolderPair):
             groups += _copy(pair, images, masks, f"{number:04d}_")
         else:
-            groups += _write_layers(pair, images, masks, f"{number:04d}_{_safe(pair.image.name)}")
+            groups += _write_layers(pair, images, masks, file_name(number - 1, pair))
         progress(Progress("writing the training data", number, len(taken)))
     table = _write_groups(groups, folder)
     return DataOnDisk(images, groups=table, **{"experts" if with_experts else "masks": masks})
@@ -118,6 +118,11 @@ def data_on_disk(taken: Sequence[Taken], folder: Path, progress: ProgressCallbac
 def expert_folders(pair: TakenPair) -> list[str]:
     """Name the folders of the experts of a pair, in the order of their masks."""
     return [_safe(name) for name in expert_names(pair.image.name, [mask.name for mask in pair.masks])]
+
+
+def file_name(row: int, pair: TakenPair) -> str:
+    """Name the files of a pair, without what follows: plane and ending."""
+    return f"{row + 1:04d}_{_safe(pair.image.name)}"
 
 
 def row_of_file(name: str) -> int | None:

@@ -12,7 +12,7 @@ from magicgui.widgets import Container
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from psygnal import SignalInstance
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
     QFrame,
     QGroupBox,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QStyle,
     QVBoxLayout,
     QWidget,
 )
@@ -29,7 +30,7 @@ from qtpy.QtWidgets import (
 from ..errors import InputError, Problem
 from ..progress import Progress
 from ..viewer.session import Session, session_of
-from .watching import LayerWatch
+from .watching import Hearing, LayerWatch
 from .workers import Job, JobWorker, make_worker
 
 WIDTH, HEIGHT, LOWEST, MARGIN = 340, 600, 100, 3
@@ -49,8 +50,15 @@ class Dock(QWidget):
         self.viewer = viewer
         self.session: Session = session_of(viewer)
         self.worker: JobWorker | None = None
+        self._hearings: list[Hearing] = []
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.page = _scrolling_page(self)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.page = _scrolling_page(outer)
+        # What is seen wherever the page is scrolled to.
+        self.footer = QVBoxLayout()
+        self.footer.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        outer.addLayout(self.footer)
         self.message = text_label("")
         self.message.setVisible(False)
         self.progress = QProgressBar()
@@ -70,8 +78,9 @@ class Dock(QWidget):
 
     def hear(self, signal: SignalInstance, callback: Callable[..., None]) -> None:
         """Call back at a signal of the session, which outlives the dock, for as long as the dock lives."""
-        signal.connect(callback)
-        self.destroyed.connect(lambda: signal.disconnect(callback, missing_ok=True))
+        hearing = Hearing(signal, callback)
+        self._hearings.append(hearing)
+        self.destroyed.connect(hearing.stop)
 
     def remember_changes(self, forms: Sequence[Container], take: Callable[[], object]) -> None:
         """Take over what forms hold whenever it changes, so that a reopened dock shows it again."""
@@ -202,6 +211,43 @@ def make_group(title: str, widgets: Sequence[QWidget]) -> QGroupBox:
     return group
 
 
+class Tray(QScrollArea):
+    """As high as the text that it holds, up to a limit; beyond that it scrolls. It hides with the text.
+
+    Parameters
+    ----------
+    label : QLabel
+        What it holds.
+    most : int
+        Height at most, in pixels.
+    """
+
+    def __init__(self, label: QLabel, most: int) -> None:
+        super().__init__()
+        self._label, self._most = label, most
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        hidden = label.isHidden()
+        self.setWidget(label)
+        label.setHidden(hidden)
+        label.installEventFilter(self)
+        self._fit()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Qt says what happens to the text."""
+        kinds = (QEvent.Type.ShowToParent, QEvent.Type.HideToParent, QEvent.Type.Resize)
+        if event is not None and event.type() in kinds:
+            self._fit()
+        return super().eventFilter(watched, event)
+
+    def _fit(self) -> None:
+        self.setHidden(self._label.isHidden())
+        width = self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.setFixedHeight(max(0, min(self._most, self._label.heightForWidth(max(width, 1)))))
+
+
 class _Page(QScrollArea):
     """Scrolls up and down only: it is never narrower than what is on it."""
 
@@ -219,9 +265,7 @@ class _Page(QScrollArea):
         return QSize(body.minimumSizeHint().width() + bar.sizeHint().width(), LOWEST)
 
 
-def _scrolling_page(parent: QWidget) -> QVBoxLayout:
-    outer = QVBoxLayout(parent)
-    outer.setContentsMargins(0, 0, 0, 0)
+def _scrolling_page(outer: QVBoxLayout) -> QVBoxLayout:
     area = _Page()
     body = QWidget()
     area.setWidget(body)

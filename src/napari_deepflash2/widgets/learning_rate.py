@@ -8,14 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ..config import Configuration
 from ..errors import InputError
 from ..viewer.colours import expert_colour
 from ..viewer.learning_rate import find_rate
 from ..viewer.training_data import Taken
-from .dock import Dock, make_button, make_row, set_ready, text_label
+from .dock import Dock, make_button, make_row, set_ready
 from .plots import ink_of, make_plot, paper_of, readable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class LearningRatePart(QWidget):
             "Train shortly while the learning rate grows, and suggest one. It takes a hundred steps.",
         )
         self.take_button = make_button("Take over", self._take_over, "Train with the suggestion.")
-        self.said = text_label("")
+        self.said = QLabel("")
         self.result = make_row([self.said, self.take_button])
         self.result.setVisible(False)
         self._layout = QVBoxLayout(self)

@@ -37,8 +37,7 @@ class EstimatePart(QWidget):
         super().__init__()
         self._asked, self._is_quiet = asked, is_quiet
         self._known: dict[Planned, Told] = {}
-        # At most one; outlives the widget, which on its way out can be asked nothing any more.
-        self._workers: list[JobWorker] = []
+        self._measuring = _Measuring()
         self._planned: Planned | None = None
         self._out: Path | None = None
         self.line = text_label("")
@@ -49,7 +48,8 @@ class EstimatePart(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(MILLISECONDS_OF_REST)
         self._rest.timeout.connect(self.look)
-        self.destroyed.connect(partial(_quit, self._workers))
+        # No lambda, which Python may have cleared by then.
+        self.destroyed.connect(self._measuring.quit)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Qt says that it is seen now."""
@@ -75,9 +75,9 @@ class EstimatePart(QWidget):
             self.line.setText("")
         elif self._planned in self._known:
             self._tell(self._known[self._planned])
-        elif self._workers:
-            # Their end asks again.
-            _quit(self._workers)
+        elif self._measuring.worker is not None:
+            # Its end asks again.
+            self._measuring.quit()
         elif self._is_quiet():
             self._start(self._planned)
         else:
@@ -86,11 +86,11 @@ class EstimatePart(QWidget):
     def _start(self, planned: Planned) -> None:
         self.line.setText("Estimating time and room…")
         worker = make_worker(partial(estimate, planned))
-        worker.says.done.connect(partial(self._found, planned))
-        worker.says.refused.connect(partial(self._not_known, planned))
-        worker.errored.connect(partial(self._not_known, planned))
+        worker.says.done.connect(lambda told: self._found(planned, told))
+        worker.says.refused.connect(lambda error: self._not_known(planned, error))
+        worker.errored.connect(lambda error: self._not_known(planned, error))
         worker.finished.connect(self._ended)
-        self._workers.append(worker)
+        self._measuring.worker = worker
         worker.start()
 
     def _found(self, planned: Planned, told: Told) -> None:
@@ -100,13 +100,19 @@ class EstimatePart(QWidget):
         self._known[planned] = Told(f"Time and room are not known: {error}", 0)
 
     def _ended(self) -> None:
-        self._workers.clear()
+        self._measuring.worker = None
         self.look()
 
     def _tell(self, told: Told) -> None:
         self.line.setText(" ".join(part for part in (f"{told.text}.", room_text(told, self._out)) if part))
 
 
-def _quit(workers: Sequence[JobWorker], *_: object) -> None:
-    for worker in workers:
-        worker.quit()
+class _Measuring:
+    """The worker that measures, if any; known beyond the widget, which can soon be asked nothing."""
+
+    def __init__(self) -> None:
+        self.worker: JobWorker | None = None
+
+    def quit(self, *_: object) -> None:
+        if self.worker is not None:
+            self.worker.quit()

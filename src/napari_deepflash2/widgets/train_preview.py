@@ -68,10 +68,10 @@ class PreviewPart(QWidget):
         assert self._folder is not None
         self._is_placing = True
         try:
-            self._layers, plane = show_preview(self._viewer, preview, self._folder)
+            self._layers, name = show_preview(self._viewer, preview, self._folder)
         finally:
             self._is_placing = False
-        self.about.setText(about_text(preview, plane))
+        self.about.setText(about_text(preview, name))
         self._refresh()
 
     def _toggled(self, on: bool) -> None:
@@ -94,7 +94,6 @@ class PreviewPart(QWidget):
         set_ready(self.go_button, "" if self._layers else "There is no preview yet.")
 
 
-def about_text(preview: RunPreview, plane: tuple[int, ...]) -> str:
+def about_text(preview: RunPreview, name: str) -> str:
     """Say what the layers show."""
-    where = f", plane {', '.join(map(str, plane))}" if plane else ""
-    return f"Fold {preview.fold} after {preview.iteration} iterations, on {preview.image_id}{where}."
+    return f"Fold {preview.fold} after {preview.iteration} iterations, on {name}."

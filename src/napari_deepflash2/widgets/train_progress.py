@@ -11,23 +11,33 @@ from .train_words import PERCENT, fold_text, notes_of_run, now_text
 
 
 class RunProgress(QWidget):
-    """Shows the state of a run; hidden where there is none."""
+    """Shows the state of a run; hidden where there is none.
+
+    Attributes
+    ----------
+    bars : QWidget
+        Where the run stands; to be put where it is always seen.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.ensemble, self.fold = QProgressBar(), QProgressBar()
         self.now, self.notes = text_label(""), text_label("")
         self.curves = Curves()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.ensemble, self.fold, self.now, self.notes, self.curves):
-            layout.addWidget(widget)
+        self.bars = QWidget()
+        for place, widgets in (
+            (self.bars, [self.ensemble, self.fold, self.now]),
+            (self, [self.notes, self.curves]),
+        ):
+            layout = QVBoxLayout(place)
+            layout.setContentsMargins(0, 0, 0, 0)
+            for widget in widgets:
+                layout.addWidget(widget)
         self.forget()
 
     def show_state(self, state: RunState) -> None:
         """Show where the run stands; curves and notes stay when it has ended."""
-        for widget in (self.ensemble, self.fold, self.now):
-            widget.setVisible(not state.has_ended)
+        self.bars.setVisible(not state.has_ended)
         self.ensemble.setRange(0, PERCENT if state.share else 0)
         self.ensemble.setValue(round(PERCENT * state.share))
         self.ensemble.setFormat("ensemble: %p %")
@@ -42,6 +52,6 @@ class RunProgress(QWidget):
 
     def forget(self) -> None:
         """Hide everything of an earlier run."""
-        for widget in (self.ensemble, self.fold, self.now, self.notes):
+        for widget in (self.bars, self.notes):
             widget.setVisible(False)
         self.curves.clear()

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..viewer.recent import last_run
 from ..viewer.training import TrainingRun, can_resume, refuse_used, resume, start
 from ..viewer.training_data import Taken
-from .dock import Dock, make_button, make_group, make_row, set_ready
+from .dock import Dock, Tray, make_button, make_group, make_row, set_ready
 from .folders import folder_edit
 from .opening import open_dock
 from .tables import Table
@@ -25,6 +25,7 @@ from .train_words import end_text, result_cells
 from .workers import Job
 
 MILLISECONDS_BETWEEN_LOOKS = 400
+MESSAGE_HEIGHT = 110
 
 Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 
@@ -200,13 +201,12 @@ class RunPart(QWidget):
         self.result.setVisible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (
-            make_group("Output folder", [self.out.native]),
-            make_row([self.train_button, self.stop_button, self.resume_button]),
-            self._dock.progress,
-            self._dock.message,
-            self.going,
-            self.preview,
-            self.result,
-        ):
+        for widget in (make_group("Output folder", [self.out.native]), self.going, self.preview, self.result):
             layout.addWidget(widget)
+        for widget in (
+            make_row([self.train_button, self.stop_button, self.resume_button]),
+            self.going.bars,
+            self._dock.progress,
+            Tray(self._dock.message, MESSAGE_HEIGHT),
+        ):
+            self._dock.footer.addWidget(widget)

@@ -1,4 +1,4 @@
-"""Hearing about layers for as long as a dock lives."""
+"""Hearing about layers, and from the session, for as long as a dock lives."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakMethod
 
 from napari.components import ViewerModel
+from psygnal import SignalInstance
 
 
 class LayerWatch:
@@ -36,3 +37,26 @@ class LayerWatch:
         callback = self._callback()
         if callback is not None:
             callback()
+
+
+class Hearing:
+    """Calls back at a signal until it is stopped.
+
+    A dock stops it when it is destroyed, by this method and by no lambda: where the dock's Python side has
+    gone first, Python may have cleared a lambda that Qt still calls, which ends the process.
+
+    Parameters
+    ----------
+    signal : psygnal.SignalInstance
+        Of something that outlives the dock.
+    callback : callable
+        What to call.
+    """
+
+    def __init__(self, signal: SignalInstance, callback: Callable[..., None]) -> None:
+        self._signal, self._callback = signal, callback
+        signal.connect(callback)
+
+    def stop(self, *_: Any) -> None:
+        """Hear no more; Qt calls it when the dock is destroyed."""
+        self._signal.disconnect(self._callback, missing_ok=True)
