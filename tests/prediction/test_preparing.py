@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -52,5 +54,8 @@ def test_without_a_compiler_compiling_is_refused(
 
 
 def test_as_they_are_networks_are_not_copied(predictor: Predictor) -> None:
-    (found,) = prepare([predictor], "float32", compiled=False, device=CPU)
-    assert found.network is predictor.network
+    thin = replace(predictor, network=torch.nn.Conv2d(1, 2, 3, padding=1))
+    (found,) = prepare([thin], "float32", compiled=False, device=CPU)
+    assert found.network is thin.network
+    (on_a_card,) = prepare([predictor], "float32", compiled=False, device=torch.device("cuda"))
+    assert on_a_card.network is predictor.network

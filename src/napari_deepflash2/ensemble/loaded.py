@@ -193,10 +193,7 @@ class Ensemble:
         return load_review(self.folder)
 
     def _ready(self, config: PredictionConfig) -> tuple[Predictor, ...]:
-        precision = precision_of_prediction(config, self.members, self._device)
-        if precision == "float32" and not config.compiled:
-            return self._predictors
-        asked = (precision, config.compiled)
+        asked = (precision_of_prediction(config, self.members, self._device), config.compiled)
         if asked not in self._prepared:
             self._prepared[asked] = prepare(self._predictors, *asked, self._device)
         return self._prepared[asked]
