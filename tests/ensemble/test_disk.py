@@ -71,7 +71,10 @@ def test_g10_a_disk_that_is_really_full_keeps_the_last_checkpoint_and_the_run_go
     def fill() -> None:
         filler.write_bytes(bytes(int(room.f_bavail * room.f_frsize * 0.999) - _size_of(out) - 2**16))
 
-    with pytest.raises(InputError, match=r"no space left on its disk.*Make room, then resume this run"):
+    with pytest.raises(
+        InputError,
+        match=r"no space left on its disk \([\d.]+ MiB are free, a checkpoint takes [\d.]+\).*resume",
+    ):
         train_ensemble(*make_blobs(3), out, settings, _do_at(2, fill))
     assert Checkpoints(out, 1).load() is not None
     assert not RunFolder(out).is_alive()

@@ -35,7 +35,7 @@ PRESETS = {
     "publish": Preset(
         "Five models that train three times as long and predict each tile in eight views.",
         {
-            "training": {"models": 5, "iterations": 3000, "ema": 0.99},
+            "training": {"models": 5, "iterations": 3000},
             "prediction": {"test_time_augmentation": "dihedral", "overlap": 0.5},
         },
     ),

@@ -112,12 +112,18 @@ def _clean(folder: Path) -> None:
         leftover.unlink()
 
 
+def _room(folder: Path) -> str:
+    need = max((path.stat().st_size for path in folder.glob("checkpoints/*")), default=0)
+    free = shutil.disk_usage(folder).free
+    return f"{free / 2**20:.1f} MiB are free, a checkpoint takes {need / 2**20:.1f}"
+
+
 def _problem_of_disk(folder: Path, error: OSError) -> InputError | None:
     """Say in words what is wrong with the folder; None where the error is about something else."""
     if error.errno in _NO_SPACE:
         return InputError.one(
             folder,
-            f"there is no space left on its disk ({error.strerror}); all that was saved before is whole",
+            f"there is no space left on its disk ({_room(folder)}); all that was saved before is whole",
             "Make room, then resume this run.",
             "disk-full",
         )
