@@ -6,6 +6,7 @@ from napari_deepflash2.config import Configuration
 from napari_deepflash2.ensemble import estimate_run
 from napari_deepflash2.ensemble.estimate import RunEstimate, disk_need, duration
 from napari_deepflash2.ensemble.networks import build_network
+from napari_deepflash2.progress import Cancelled, Progress
 
 
 def _estimate(**training: Any) -> RunEstimate:
@@ -39,6 +40,18 @@ def test_the_disk_holds_models_checkpoints_and_predictions() -> None:
     network = build_network("unet", 1, 2)
     weights = 4 * 838_996
     assert disk_need(network, [(1000, 1000)], 2, 5, 0) == pytest.approx(weights * 25 + 16e6, rel=0.01)
+
+
+def test_soft_targets_are_estimated_without_the_experts() -> None:
+    assert _estimate(iterations=10, target="experts", disagreement_weight=0.5).seconds > 0
+
+
+def test_it_can_be_cancelled() -> None:
+    def stop(_: Progress) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        estimate_run([(32, 32)], Configuration.of({"training": {"tile_size": 32}}), progress=stop)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 from ..config import Configuration
 from ..data.folds import epochs_for
 from ..data.planes import Plane
-from ..progress import ignore_progress
+from ..progress import Progress, ProgressCallback, ignore_progress
 from .automatic import resolved
 from .device import choose_device
 from .member import Member
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int]
 
-_STEPS = 3
+_TASK = "estimate"
+_STEPS, _MOST_SECONDS = 3, 3.0
 _VIEWS = {"none": 1, "flips": 4, "dihedral": 8}
 # An image that is measured on is no larger than this: what one pixel takes does not change above it.
 _LARGEST_SIDE = 1024
@@ -76,6 +77,7 @@ def estimate_run(
     channels: int = 1,
     classes: int = 2,
     models: int | None = None,
+    progress: ProgressCallback = ignore_progress,
 ) -> RunEstimate:
     """Measure a few steps and a prediction on noise, with the real network and settings; takes some seconds.
 
@@ -89,6 +91,8 @@ def estimate_run(
         Of the images, and of the masks with the background.
     models : int, optional
         Models that have still to be trained; what the settings give when not given.
+    progress : callable
+        Called after each step and within the prediction; may raise `Cancelled`.
     """
     config = resolved(config, choose_device(), None)
     training = config.training
@@ -97,7 +101,7 @@ def estimate_run(
     held_out = sum(y * x for y, x in shapes) // splits
     n_training = max(1, len(shapes) - -(-len(shapes) // splits))
     member = _on_noise(shapes, config, channels, classes)
-    step, prediction = _seconds_of_step(member), _seconds_of_pixel(member)
+    step, prediction = _seconds_of_step(member, progress), _seconds_of_pixel(member, progress)
     n_validations = len(Schedule.plan(training, n_training, max(1, held_out)).validations)
     views = _VIEWS[config.prediction.test_time_augmentation]
     seconds = training.iterations * step + (n_validations + views) * held_out * prediction
@@ -143,17 +147,27 @@ def _on_noise(shapes: Sequence[Shape], config: Configuration, channels: int, cla
         )
         for name in "ab"
     ]
+    # Of experts there are none here, and what is drawn from them takes no time to speak of.
+    config = config.replace("training", target="consensus", disagreement_weight=0)
     data = TrainingSet.from_planes(planes, range(classes), [])
     return Member(data, 1, (np.array([0]), np.array([1])), config, choose_device())
 
 
-def _seconds_of_step(member: Member) -> float:
+def _seconds_of_step(member: Member, progress: ProgressCallback) -> float:
+    # The first one also plans the convolutions, which later ones need not do again.
     member.step()
-    return statistics.median(_timed(member.step) for _ in range(_STEPS))
+    times: list[float] = []
+    while len(times) < _STEPS and sum(times) < _MOST_SECONDS:
+        progress(Progress(_TASK, len(times), _STEPS))
+        times.append(_timed(member.step))
+    return statistics.median(times)
 
 
-def _seconds_of_pixel(member: Member) -> float:
-    return _timed(lambda: member.validate(ignore_progress)) / member.data.labels[1].size
+def _seconds_of_pixel(member: Member, progress: ProgressCallback) -> float:
+    def repeat(_: Progress) -> None:
+        progress(Progress(_TASK, _STEPS, _STEPS))
+
+    return _timed(lambda: member.validate(repeat)) / member.data.labels[1].size
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -164,7 +164,9 @@ class _Run:
     def estimate(self) -> RunEstimate:
         shapes = [(labels.shape[0], labels.shape[1]) for labels in self.data.labels]
         left = len(self.splits) - len(self.finished)
-        return estimate_run(shapes, self.config, self.data.channels, len(self.data.classes), left)
+        return estimate_run(
+            shapes, self.config, self.data.channels, len(self.data.classes), left, self.progress
+        )
 
     def train(self) -> None:
         finished = self.finished
