@@ -96,6 +96,9 @@ def test_the_whole_work_by_buttons(viewer, qtbot, tmp_path):
     qtbot.waitUntil(lambda: train.session.run.state.has_ended, timeout=SECONDS)
     assert train.session.run.state.phase == "finished", train.message.text()
 
+    # Its layers are of one plane, and gone with the tick.
+    assert _by_role(viewer)["preview"].ndim == image.ndim
+    train.training.preview.tick.setChecked(False)
     train.training.continue_button.click()
     predict = _open(viewer, "Predict")
     assert predict.folder.value == tmp_path / "ensemble"

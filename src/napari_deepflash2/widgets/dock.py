@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
     QGroupBox,
@@ -26,6 +27,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
 from ..errors import InputError, Problem
 from ..progress import Progress
@@ -34,6 +36,15 @@ from .watching import Hearing, LayerWatch
 from .workers import Job, JobWorker, make_worker
 
 WIDTH, HEIGHT, LOWEST, MARGIN = 340, 600, 100, 3
+# What may change the height that a text needs.
+REFITS = {
+    QEvent.Type.ShowToParent,
+    QEvent.Type.HideToParent,
+    QEvent.Type.Resize,
+    QEvent.Type.Polish,
+    QEvent.Type.FontChange,
+    QEvent.Type.StyleChange,
+}
 
 
 class Dock(QWidget):
@@ -211,6 +222,16 @@ def make_group(title: str, widgets: Sequence[QWidget]) -> QGroupBox:
     return group
 
 
+def make_folded(title: str, widgets: Sequence[QWidget]) -> QCollapsible:
+    """Put widgets one below the other under a title that unfolds them."""
+    folded = QCollapsible(title)
+    folded.layout().setContentsMargins(0, 0, 0, 0)
+    folded.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    for widget in widgets:
+        folded.addWidget(widget)
+    return folded
+
+
 class Tray(QScrollArea):
     """As high as the text that it holds, up to a limit; beyond that it scrolls. It hides with the text.
 
@@ -237,13 +258,19 @@ class Tray(QScrollArea):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Qt says what happens to the text."""
-        kinds = (QEvent.Type.ShowToParent, QEvent.Type.HideToParent, QEvent.Type.Resize)
-        if event is not None and event.type() in kinds:
+        if event is not None and event.type() in REFITS:
             self._fit()
         return super().eventFilter(watched, event)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Qt says that there is more or less room."""
+        super().resizeEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
         self.setHidden(self._label.isHidden())
+        # Before it was seen its letters have another size than the theme's.
+        self._label.ensurePolished()
         width = self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
         self.setFixedHeight(max(0, min(self._most, self._label.heightForWidth(max(width, 1)))))
 

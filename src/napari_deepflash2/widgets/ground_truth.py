@@ -6,13 +6,12 @@ from functools import partial
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from superqt import QCollapsible
 
 from ..config import Configuration, ConsensusConfig
 from ..errors import InputError
 from ..viewer.experts import Estimate, estimate, show_estimate, take_annotations
 from .continuing import ContinueButton
-from .dock import Dock, make_button, make_group, notes_text, set_ready, text_label
+from .dock import Dock, make_button, make_folded, make_group, notes_text, set_ready, text_label
 from .experts import ExpertsPart
 from .forms import SectionForm
 from .tables import Cells, Table
@@ -44,8 +43,7 @@ class EstimateGroundTruth(Dock):
         self.method = SectionForm(ConsensusConfig, ["method", "min_votes"], values, {"method": list(METHODS)})
         self.hint = text_label("")
         self.more = SectionForm(ConsensusConfig, ADVANCED, values)
-        folded = QCollapsible("More settings")
-        folded.addWidget(self.more.native)
+        folded = make_folded("More settings", [self.more.native])
         self.estimate_button = make_button(
             "Estimate", self.estimate, "Estimate the ground truth from the ticked experts."
         )

@@ -8,11 +8,11 @@ from magicgui.widgets import ComboBox, Container, SpinBox
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from ..config import DataConfig
 from ..viewer.grids import levels_of
 from ..viewer.pairs import Taking
+from .dock import make_folded
 from .forms import SectionForm
 from .pickers import NO_CHANNELS
 
@@ -47,11 +47,9 @@ class PairOptions(QWidget):
             ("Stacks, channels and levels", [axes]),
             ("Masks and pixel sizes", [self.masks, self.more]),
         ):
-            folded = QCollapsible(title)
             for form in forms:
                 form.margins = (0, 0, 0, 0)
-                folded.addWidget(form.native)
-            layout.addWidget(folded)
+            layout.addWidget(make_folded(title, [form.native for form in forms]))
         self.forms = (self.masks, self.more)
         self._show_ignored()
 

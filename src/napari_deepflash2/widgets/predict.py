@@ -7,14 +7,13 @@ from pathlib import Path
 
 from magicgui.widgets import Container
 from napari.components import ViewerModel
-from superqt import QCollapsible
 
 from ..config import Configuration, PredictionConfig
 from ..ensemble.manifest import Manifest
 from ..errors import InputError
 from ..viewer.predicting import LayerPrediction, predict_layer, show_prediction
 from ..viewer.reading import snapshot_image
-from .dock import Dock, make_button, make_group, make_row, notes_text, set_ready, text_label
+from .dock import Dock, make_button, make_folded, make_group, make_row, notes_text, set_ready, text_label
 from .folders import folder_edit
 from .forms import SectionForm, keep_tame
 from .pickers import channel_picker, image_picker
@@ -112,8 +111,7 @@ class Predict(Dock):
     def _lay_out(self) -> None:
         pickers = Container(widgets=[self.image, self.channels], labels=True)
         pickers.margins = (0, 0, 0, 0)
-        folded = QCollapsible("More settings")
-        folded.addWidget(self.settings.native)
+        folded = make_folded("More settings", [self.settings.native])
         for widget in (
             make_group("Image", [pickers.native]),
             make_group("Ensemble", [self.folder.native, self.card]),

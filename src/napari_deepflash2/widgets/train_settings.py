@@ -8,12 +8,11 @@ from typing import Any
 
 from magicgui.widgets import ComboBox, Container
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from ..config import PRESETS, AugmentationConfig, Configuration, TrainingConfig
 from ..ensemble.networks import NETWORKS
 from ..errors import InputError
-from .dock import Dock, make_button, make_group, make_row, text_label
+from .dock import Dock, make_button, make_folded, make_group, make_row, text_label
 from .forms import SectionForm, keep_tame
 
 BASIC = ["models", "iterations", "tile_size", "architecture"]
@@ -163,12 +162,9 @@ class SettingsPart(QWidget):
         self.choice.margins = (0, 0, 0, 0)
         self.purpose = text_label("")
 
-    def _folded(self) -> QCollapsible:
-        folded = QCollapsible("More settings")
-        folded.addWidget(self.more.native)
-        folded.addWidget(text_label("How training tiles are varied:"))
-        folded.addWidget(self.augmentation.native)
-        return folded
+    def _folded(self) -> QWidget:
+        how = text_label("How training tiles are varied:")
+        return make_folded("More settings", [self.more.native, how, self.augmentation.native])
 
 
 def preset_of(configuration: Configuration) -> str:

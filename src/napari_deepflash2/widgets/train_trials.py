@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ..config import Configuration
 from ..errors import InputError
@@ -46,6 +46,7 @@ class TrialsPart(QWidget):
             self.preview,
             "Show nine tiles as training varies them, as layers; of the selected row, else of the first.",
         )
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(make_row([self.rate.find_button, self.augmentation_button]))
