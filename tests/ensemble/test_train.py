@@ -84,6 +84,8 @@ def test_nothing_is_left_over(trained_once: Path) -> None:
         "out_of_fold",
         "out_of_fold.csv",
         "preview",
+        "quality.json",
+        "quality.npz",
         "reliability.csv",
         "unet_deepflash2_model-1.pth",
         "unet_deepflash2_model-2.pth",

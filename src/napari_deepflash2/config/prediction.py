@@ -50,6 +50,13 @@ class PredictionConfig(Section):
         description="Take tiles for background, without looking further, whose values in every channel lie "
         "within half a standard deviation of the image. Faint objects alone in a tile are lost.",
     )
+    false_alarm_rate: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="Share of images (and of places in them) of the kind that was trained on that may be "
+        "called unlike it. With G groups of training images no share below 1 / (G + 1) can be promised.",
+    )
     entropy: bool = Field(
         False,
         description="Measure predictive entropy and mutual information too; takes memory for one more map.",

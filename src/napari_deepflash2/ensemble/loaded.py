@@ -18,16 +18,19 @@ from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
-from ..prediction import Prediction, Predictor, predict_moments, prepare
-from ..prediction.blocks import Source, Writer, predict_blocks
+from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
+from ..prediction.blocks import Block, Source, Writer, predict_blocks
+from ..prediction.calibration import calibrated
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
 from .image_notes import notes_on, resampled_note
 from .initial_weights import leaks
+from .judging import Judge
 from .manifest import Manifest, MemberRecord
 from .memory import kept_memory
 from .networks import build_network
+from .quality import Quality
 from .review import Review, load_review
 from .weights import load_weights
 
@@ -49,11 +52,15 @@ class Ensemble:
         All that is known about them.
     notes : tuple of Problem
         What the user should know about the ensemble.
+    judge : Judge or None
+        What is known about the quality of its predictions; None of an ensemble that is not complete or was
+        trained before that was measured.
     """
 
     folder: Path
     manifest: Manifest
     notes: tuple[Problem, ...]
+    judge: Judge | None
     _predictors: tuple[Predictor, ...]
     _device: torch.device
     _prepared: dict[tuple[str, bool], tuple[Predictor, ...]] = field(
@@ -84,6 +91,32 @@ class Ensemble:
     def held_out_dice(self) -> dict[int, float]:
         """Mean Dice of each fold's model over the images it never saw, by number of the fold."""
         return {member.fold: member.best_dice for member in self.members}
+
+    @property
+    def temperature(self) -> float:
+        """What the mean probabilities are calibrated with; see `prediction.calibration`."""
+        return 1.0 if self.judge is None else self.judge.quality.card.temperature
+
+    @property
+    def knows_likeness(self) -> bool:
+        """Whether it can tell if an image is like its training images."""
+        return self.judge is not None and self.judge.quality.likeness is not None
+
+    @property
+    def unknown(self) -> tuple[Problem, ...]:
+        """What cannot be said of its predictions, and why."""
+        where = str(self.folder)
+        if self.judge is None:
+            found = (
+                "holds no quality.json, so expected Dice and likeness to the training images are not known"
+            )
+            remedy = "When all its models are trained, napari-deepflash2 review --ensemble DIR makes it."
+            return (Problem(where, found, remedy, "no-quality"),)
+        remedy = "Train on more images, of more groups (animals, slides, stacks)."
+        return tuple(
+            Problem(where, f"not known: {what}", remedy, "quality-unknown")
+            for what in self.judge.quality.card.unknown
+        )
 
     def predict(
         self,
@@ -129,7 +162,11 @@ class Ensemble:
         notes = notes_on(scaled, name, self.manifest, size)
         if at_target != own:
             notes.append(resampled_note(name, size, target))
-        return Prediction.from_moments(moments.resized(own), self.classes, name, notes)
+        moments = calibrated(moments, self.temperature).resized(own)
+        prediction = Prediction.from_moments(moments, self.classes, name, notes)
+        if self.judge is None:
+            return prediction
+        return self.judge.judge(prediction, scaled, name, settings.false_alarm_rate, progress)
 
     def predict_blocks(
         self,
@@ -174,6 +211,10 @@ class Ensemble:
             member.normalisation: member.normalisation.for_figures(figures.mean, figures.std)
             for member in self.members
         }
+
+        def write_calibrated(block: Block, moments: Moments) -> None:
+            write(block, calibrated(moments, self.temperature))
+
         predict_blocks(
             self._ready(settings),
             source,
@@ -181,7 +222,7 @@ class Ensemble:
             len(self.classes),
             settings,
             self._device,
-            write,
+            write_calibrated,
             side,
             done,
             progress,
@@ -227,10 +268,13 @@ def load_ensemble(folder: Path | str) -> Ensemble:
     _check_members(folder, manifest)
     device = choose_device()
     predictors = tuple(load_member(folder, manifest, member, device) for member in manifest.members)
+    judge = None
+    if manifest.quality is not None:
+        judge = Judge.of(Quality.load(folder, manifest.quality), manifest, predictors, device)
     notes = _notes(folder, manifest)
     for note in notes:
         _log.warning("%s", note)
-    return Ensemble(folder, manifest, notes, predictors, device)
+    return Ensemble(folder, manifest, notes, judge, predictors, device)
 
 
 def load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: torch.device) -> Predictor:

@@ -108,6 +108,19 @@ class InitialRecord(_Part):
     seen: dict[int, tuple[str, ...]] = {}
 
 
+class QualityRecord(_Part):
+    """What vouches for ``quality.json`` and ``quality.npz``.
+
+    Attributes
+    ----------
+    sha256, arrays_sha256 : str
+        Of the two files.
+    """
+
+    sha256: str = Field(pattern=_SHA256)
+    arrays_sha256: str = Field(pattern=_SHA256)
+
+
 class Manifest(_Part):
     """Contents of ``ensemble.json``.
 
@@ -146,6 +159,8 @@ class Manifest(_Part):
         Height and width of a pixel in micrometres, by ID, as they were trained on, where they are known.
     initial_weights : InitialRecord
         What the members started from.
+    quality : QualityRecord or None
+        Of what is known about the quality of predictions; None until all models are trained.
     versions : dict of str to str
         Of this package and of what it computed with.
     environment : dict
@@ -171,6 +186,7 @@ class Manifest(_Part):
     blocks: dict[str, tuple[int, int, int, int]] = {}
     pixel_sizes: dict[str, tuple[float, float]] = {}
     initial_weights: InitialRecord = InitialRecord()
+    quality: QualityRecord | None = None
     versions: dict[str, str]
     environment: dict[str, Any]
     remarks: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from .memory import kept_memory
 from .networks import build_network
 from .out_of_fold import predict_out_of_fold
 from .precision import with_precision
+from .quality_making import with_quality
 from .reporting import Reporter
 from .resume import interrupted_run, resumed_manifest, same_threads
 from .review import load_review
@@ -205,6 +206,9 @@ class _Run:
         self.manifest.save(self.folder)
         predict_out_of_fold(self.folder, self.manifest, self.data, self.device, self.progress)
         load_review(self.folder).save_tables()
+        if self.manifest.is_complete:
+            self.manifest = with_quality(self.folder, self.manifest, self.device, self.progress)
+            self.manifest.save(self.folder)
 
     def _keep(self, member: Member, finished: bool) -> None:
         """Write history, then the best weights, and only then the manifest that vouches for them."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 _NOT_ALWAYS_KNOWN = ("expected_dice", "expected_dice_low", "expected_dice_high", "ood_score", "is_ood")
-_MAPS = ("labels", "uncertainty", "entropy", "mutual_information")
+_MAPS = ("labels", "uncertainty", "entropy", "mutual_information", "ood_map")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def predict_folder(
     out : path
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
         in [0, 1] on one scale for all images, are written here, and ``predictions.csv``;
-        ``entropy/ID.tif`` and ``mutual_information/ID.tif`` likewise where the settings ask for them.
+        ``entropy/ID.tif`` and ``mutual_information/ID.tif`` likewise where the settings ask for them, and
+        ``ood_map/ID.tif`` where the ensemble knows what its training images look like.
     masks_dir : path, optional
         True masks, paired by ID; the table then has the Dice of each image, over the pixels that were
         judged. With them no image is passed over: scores are of all or of none.
@@ -118,7 +119,7 @@ def predict_folder(
         raise InputError(dict.fromkeys(refused))
     table = _table([row for one in found for row in one.rows])
     write_csv(table, out / "predictions.csv")
-    notes = [*ensemble.notes, *(note for one in found for note in one.notes)]
+    notes = [*ensemble.notes, *ensemble.unknown, *(note for one in found for note in one.notes)]
     return PredictionReport(out, table, tuple(notes), tuple(refused))
 
 
@@ -129,7 +130,8 @@ class _Job:
         self, ensemble: Ensemble, out: Path, config: Configuration, progress: ProgressCallback
     ) -> None:
         self._ensemble, self._out, self._config, self._progress = ensemble, out, config, progress
-        kinds = _MAPS if config.prediction.entropy else _MAPS[:2]
+        kinds = [*_MAPS[:2], *(_MAPS[2:4] if config.prediction.entropy else ())]
+        kinds += ["ood_map"] if ensemble.knows_likeness else []
         self._earlier = Predictions(out, ensemble, config, kinds)
 
     def predict(self, item: Input, target: Target | None) -> Predicted:

@@ -241,6 +241,7 @@ class _Large:
         status = path.stat() if path.exists() else None
         depends_on = {
             "members": [member.sha256 for member in self._ensemble.members],
+            "temperature": self._ensemble.temperature,
             "classes": self._ensemble.classes,
             "prediction": self._config.prediction.model_dump(mode="json"),
             "not_finite": self._config.data.not_finite,

@@ -49,6 +49,7 @@ class Predictions:
         self._out, self._kinds = out, kinds
         self._settings = {
             "members": [member.sha256 for member in ensemble.members],
+            "quality": ensemble.manifest.quality and ensemble.manifest.quality.sha256,
             "prediction": config.prediction.model_dump(mode="json"),
             "data": config.data.model_dump(mode="json"),
         }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..consensus.report import save_figure
+from ..ensemble.device import choose_device
+from ..ensemble.manifest import Manifest
+from ..ensemble.quality_making import with_quality
 from ..ensemble.review import Review, load_review
 from ..ensemble.review_experts import add_experts
 from ..ensemble.review_figures import draw_against_experts, draw_reliability
@@ -16,7 +19,8 @@ def review_ensemble(folder: Path | str, experts_dir: Path | str | None = None) -
     Parameters
     ----------
     folder : path
-        The ensemble's. The tables are written as during training, the figures as PNG and SVG.
+        The ensemble's. The tables are written as during training, the figures as PNG and SVG; so is
+        ``quality.json`` where it is missing, damaged or out of date, and all models are trained.
     experts_dir : path, optional
         Masks of several experts who annotated the training images; see `add_experts`.
 
@@ -27,6 +31,7 @@ def review_ensemble(folder: Path | str, experts_dir: Path | str | None = None) -
     """
     review = load_review(folder) if experts_dir is None else add_experts(folder, experts_dir)
     review.save_tables()
+    _remake_quality(review.folder)
     figures = {"reliability": draw_reliability(review.reliabilities)}
     if review.against_experts is not None:
         figures["against_experts"] = draw_against_experts(review.against_experts)
@@ -34,3 +39,11 @@ def review_ensemble(folder: Path | str, experts_dir: Path | str | None = None) -
         for suffix in (".png", ".svg"):
             save_figure(figure, review.folder / f"{name}{suffix}")
     return review
+
+
+def _remake_quality(folder: Path) -> None:
+    manifest = Manifest.load(folder)
+    if manifest.is_complete:
+        made = with_quality(folder, manifest, choose_device())
+        if made is not manifest:
+            made.save(folder)

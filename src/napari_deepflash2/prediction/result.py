@@ -39,13 +39,16 @@ class Prediction:
         In [0, 1]: entropy of the mean probabilities and the part of it that is disagreement; None where
         they were not asked for.
     expected_dice : float or None
-        Dice to be expected; None where it is not known.
+        Dice to be expected; None where it is not known, as on an image that `is_ood`.
     expected_dice_interval : (float, float) or None
-        Interval of `expected_dice`; None where it is not known.
+        Holds the Dice of nine in ten images; None where it is not known.
     ood_score : float or None
-        How unlike the training images this one is; None where it is not known.
+        How unlike the training images this one is: above 0 it is called unlike, and its unit is the spread
+        among their cells; None where it is not known.
     is_ood : bool or None
-        Whether that is too much; None where it is not known.
+        Whether it is above 0; None where it is not known.
+    ood_map : ndarray of float32, shape (Y, X), or None
+        The same of each cell of about 64 pixels: above 0 it is unlike what was seen in training.
     notes : tuple of Problem
         What the user should know about this image.
     """
@@ -61,6 +64,7 @@ class Prediction:
     expected_dice_interval: tuple[float, float] | None = None
     ood_score: float | None = None
     is_ood: bool | None = None
+    ood_map: NDArray[np.float32] | None = None
     notes: tuple[Problem, ...] = ()
 
     @property
