@@ -1,11 +1,14 @@
 import pytest
+from qtpy.QtWidgets import QMessageBox
 
 from napari_deepflash2.config import PRESETS, Configuration
 from napari_deepflash2.ensemble.networks import NETWORKS
+from napari_deepflash2.ensemble.networks.pretrained import RELEASES
+from napari_deepflash2.widgets import train_settings
 from napari_deepflash2.widgets.ground_truth import EstimateGroundTruth
 from napari_deepflash2.widgets.predict import Predict
 from napari_deepflash2.widgets.train import TrainEnsemble
-from napari_deepflash2.widgets.train_settings import CUSTOM, network_text, preset_of
+from napari_deepflash2.widgets.train_settings import CUSTOM, can_download, network_text, preset_of
 
 
 @pytest.fixture
@@ -85,3 +88,28 @@ def test_what_a_network_is_for_and_costs_is_said(dock):
         assert "million parameters" in network_text(name)
     dock.settings.basic.architecture.value = "unet"
     assert dock.settings.network.text() == network_text("unet")
+
+
+def test_weights_are_downloaded_only_after_a_yes(qtbot, dock, monkeypatch, tmp_path):
+    asked, fetched = [], []
+
+    def download(name, progress):
+        fetched.append(name)
+        return tmp_path / "weights.pth"
+
+    monkeypatch.setattr(train_settings, "download_weights", download)
+    settings = dock.settings
+    assert not settings.weights_button.isVisibleTo(dock)
+    name = next(name for name in NETWORKS if can_download(name))
+    settings.basic.architecture.value = name
+    assert settings.weights_button.isVisibleTo(dock)
+    for answer in (QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes):
+        assert not fetched
+        monkeypatch.setattr(
+            QMessageBox, "question", lambda *args, answer=answer: asked.append(args[-1]) or answer
+        )
+        settings.weights_button.click()
+        qtbot.waitUntil(lambda: not dock.is_busy, timeout=60_000)
+    assert fetched == [name]
+    assert RELEASES in asked[0]
+    assert "weights.pth" in dock.message.text()

@@ -66,6 +66,7 @@ class TrainEnsemble(Dock):
         """Say what can be done now."""
         self.pairs.update_buttons()
         self.check.update_buttons()
+        self.settings.update_buttons()
         self.trials.update_buttons()
         self.training.update_buttons()
 

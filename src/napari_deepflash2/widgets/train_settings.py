@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget
 
 from ..config import PRESETS, AugmentationConfig, Configuration, TrainingConfig
-from ..ensemble.networks import NETWORKS
+from ..ensemble.networks import NETWORKS, download_weights
+from ..ensemble.networks.pretrained import RELEASES, cache_folder, pretrained_file
 from ..errors import InputError
-from .dock import Dock, make_button, make_folded, make_group, make_row, text_label
+from .dock import Dock, make_button, make_folded, make_group, make_row, set_ready, text_label
 from .forms import SectionForm, keep_tame
 
 BASIC = ["models", "iterations", "tile_size", "architecture"]
@@ -48,7 +50,10 @@ class SettingsPart(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (
             self.experts,
-            make_group("Settings", [self.choice.native, self.purpose, self.basic.native, self.network]),
+            make_group(
+                "Settings",
+                [self.choice.native, self.purpose, self.basic.native, self.network, self.weights_button],
+            ),
             self._folded(),
             make_row([self.save_button, self.load_button]),
         ):
@@ -76,6 +81,27 @@ class SettingsPart(QWidget):
             form.show_values(training)
         self.augmentation.show_values(training.augmentation)
         self.changed()
+
+    def update_buttons(self) -> None:
+        """Say what can be done now."""
+        set_ready(self.weights_button, "Wait for the job that runs." if self._dock.is_busy else "")
+
+    def get_weights(self) -> None:
+        """Ask whether to download the weights of the chosen network, and download them only then."""
+        name = self.basic.architecture.value
+        file = pretrained_file(name)
+        if file is None:
+            return
+        question = (
+            f"Download ImageNet's weights for {name} ({file.name}) from {RELEASES} into {cache_folder()}? "
+            "Nothing of yours is sent."
+        )
+        if QMessageBox.question(self, "Get weights", question) == QMessageBox.StandardButton.Yes:
+            self._dock.run(
+                partial(download_weights, name),
+                lambda path: self._dock.say(f"The weights are in {path}."),
+                "downloading",
+            )
 
     def take_rate(self, rate: float) -> None:
         """Train with this learning rate."""
@@ -137,7 +163,9 @@ class SettingsPart(QWidget):
         self.purpose.setText(PRESETS[name].purpose if name in PRESETS else "Settings of your own.")
 
     def _show_network(self) -> None:
-        self.network.setText(network_text(self.basic.architecture.value))
+        name = self.basic.architecture.value
+        self.network.setText(network_text(name))
+        self.weights_button.setVisible(can_download(name))
 
     def _make_forms(self, values: TrainingConfig) -> None:
         default = str(TrainingConfig.model_fields["architecture"].default)
@@ -149,6 +177,11 @@ class SettingsPart(QWidget):
         self.augmentation = SectionForm(AugmentationConfig, None, values.augmentation)
         self.experts = make_group("What is learned from the experts", [self.target.native])
         self.network = text_label("")
+        self.weights_button = make_button(
+            "Get ImageNet weights…",
+            self.get_weights,
+            "Download what the network's encoder has learned from ImageNet; you are asked first.",
+        )
 
     def _make_preset(self) -> None:
         self.preset = ComboBox(
@@ -171,6 +204,12 @@ def preset_of(configuration: Configuration) -> str:
     """Name the preset that the settings are those of; ``custom`` where they are of none."""
     same = (name for name in PRESETS if configuration.with_preset(name) == configuration)
     return next(same, CUSTOM)
+
+
+def can_download(network: str) -> bool:
+    """Whether there are weights for a network that come by download and not with a package."""
+    file = pretrained_file(network) if network in NETWORKS else None
+    return file is not None and file.package is None
 
 
 def network_text(name: str) -> str:
