@@ -73,7 +73,7 @@ def predicted(image: Path, ensemble: Path, out: Path, kill_at: int | None = None
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     while kill_at and child.poll() is None:
-        if record.exists() and record.read_bytes().count(b'"block"') >= kill_at:
+        if record.exists() and record.read_bytes().count(b'"first"') >= kill_at:
             child.send_signal(signal.SIGKILL)
         time.sleep(0.05)
     said, _ = child.communicate()
@@ -120,8 +120,8 @@ def compare(folder: Path, size: int, tile_size: int) -> None:
             flush=True,
         )
     again = folder / "out-killed"
-    blocks = sum(map(len, blocks_of((size, size), 4, PART)))
-    killed = predicted(image, ensemble, again, kill_at=max(1, blocks // 2))
+    rows = -(-size // PART) * len(blocks_of((size, size), 4, PART))
+    killed = predicted(image, ensemble, again, kill_at=max(1, rows // 2))
     resumed = predicted(image, ensemble, again)
     same = all(digest(out / kind) == digest(again / kind) for kind in ("labels", "uncertainty"))
     print(

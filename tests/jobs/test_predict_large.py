@@ -26,9 +26,10 @@ PLAIN = Configuration.of(
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 32 pixels and blocks of 32 x 96, so that a small image has many."""
+    """Chunks of 32 pixels and blocks of 16 x 96, so that a small image has many."""
     monkeypatch.setattr(ome_zarr, "CHUNK", 32)
-    monkeypatch.setattr(blocks, "_BYTES", 4 * 4 * 32 * 96)
+    monkeypatch.setattr(blocks, "_ROWS", 16)
+    monkeypatch.setattr(blocks, "_BYTES", 4 * 4 * 16 * 96)
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +231,7 @@ from napari_deepflash2.config import Configuration
 from napari_deepflash2.exchange import ome_zarr
 from napari_deepflash2.jobs import predict_folder
 from napari_deepflash2.prediction import blocks
-ome_zarr.CHUNK, blocks._BYTES = 32, 4 * 4 * 32 * 96
+ome_zarr.CHUNK, blocks._ROWS, blocks._BYTES = 32, 16, 4 * 4 * 16 * 96
 image, ensemble, out, config = sys.argv[1:]
 predict_folder(image, ensemble, out, config=Configuration.of(config))
 """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from dataclasses import asdict, dataclass, field
+import operator
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,28 @@ from ..files import flush_to_disk
 
 
 @dataclass(frozen=True)
-class BlockFigures:
-    """Sums over a block, from which those of the whole plane are made.
+class PartFigures:
+    """Sums over some blocks, from which those of the whole plane are made.
 
     Attributes
     ----------
+    blocks : int
+        How many.
     foreground, pixels : int
         Pixels that are predicted as anything but background, and all.
     of_foreground, of_all : float
         Sum of the uncertainty over these.
     """
 
+    blocks: int
     foreground: int
     pixels: int
     of_foreground: float
     of_all: float
+
+    def __add__(self, other: PartFigures) -> PartFigures:
+        """Sum over both."""
+        return PartFigures(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass
@@ -40,14 +49,14 @@ class BlockRecord:
         Of all that the result depends on; a file with another key counts as empty.
     planes : dict of int to dict
         What was measured of each plane, by its number.
-    blocks : dict of (int, int) to BlockFigures
-        By the numbers of plane and block.
+    parts : dict of (int, int) to PartFigures
+        By the numbers of plane and first block.
     """
 
     path: Path
     key: str
     planes: dict[int, dict[str, Any]] = field(default_factory=dict)
-    blocks: dict[tuple[int, int], BlockFigures] = field(default_factory=dict)
+    parts: dict[tuple[int, int], PartFigures] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path, key: str) -> BlockRecord | None:
@@ -82,30 +91,29 @@ class BlockRecord:
         self.planes[plane] = measured
         self._write({"plane": plane, "measured": measured})
 
-    def add_block(self, plane: int, block: int, figures: BlockFigures) -> None:
-        """Keep that a block is on the disk."""
-        self.blocks[plane, block] = figures
-        self._write({"plane": plane, "block": block, "figures": asdict(figures)})
+    def add_part(self, plane: int, first: int, figures: PartFigures) -> None:
+        """Keep that blocks, from the one with the number `first` on, are on the disk."""
+        self.parts[plane, first] = figures
+        self._write({"plane": plane, "first": first, "figures": asdict(figures)})
 
     def done(self, plane: int) -> set[int]:
         """Return the numbers of the blocks of a plane that are on the disk."""
-        return {block for of, block in self.blocks if of == plane}
+        parts = [(first, figures.blocks) for (of, first), figures in self.parts.items() if of == plane]
+        return {block for first, blocks in parts for block in range(first, first + blocks)}
 
     def score(self, plane: int) -> float:
         """Mean uncertainty over the foreground of a plane; over all of it where there is none."""
-        blocks = [figures for (of, _), figures in sorted(self.blocks.items()) if of == plane]
-        foreground = sum(figures.foreground for figures in blocks)
-        if foreground:
-            return sum(figures.of_foreground for figures in blocks) / foreground
-        return sum(figures.of_all for figures in blocks) / sum(figures.pixels for figures in blocks)
+        parts = [figures for (of, _), figures in sorted(self.parts.items()) if of == plane]
+        whole = functools.reduce(operator.add, parts)
+        return whole.of_foreground / whole.foreground if whole.foreground else whole.of_all / whole.pixels
 
     def is_empty(self, plane: int) -> bool:
         """Whether a plane has no foreground."""
-        return not any(figures.foreground for (of, _), figures in self.blocks.items() if of == plane)
+        return not any(figures.foreground for (of, _), figures in self.parts.items() if of == plane)
 
     def _take(self, line: dict[str, Any]) -> None:
-        if "block" in line:
-            self.blocks[line["plane"], line["block"]] = BlockFigures(**line["figures"])
+        if "first" in line:
+            self.parts[line["plane"], line["first"]] = PartFigures(**line["figures"])
         else:
             self.planes[line["plane"]] = line["measured"]
 

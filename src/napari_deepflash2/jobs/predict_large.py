@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import operator
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,11 +22,11 @@ from ..errors import Problem
 from ..exchange import ome_zarr
 from ..exchange.ome_zarr import Grid, OmeZarr
 from ..progress import Progress, ProgressCallback
-from .block_record import BlockFigures, BlockRecord
+from .block_record import BlockRecord, PartFigures
 
 if TYPE_CHECKING:
     from ..ensemble import Ensemble
-    from ..prediction import Moments
+    from ..prediction import Moments, Prediction
     from ..prediction.blocks import Block
 
 UNFINISHED = ".unfinished"
@@ -87,6 +89,8 @@ def predict_large(
 
 
 class _Large:
+    """The work on one image."""
+
     def __init__(
         self, image: LazyImage, name: str, ensemble: Ensemble, out: Path, config: Configuration
     ) -> None:
@@ -128,37 +132,23 @@ class _Large:
             record.add_plane(number, asdict(measured))
         figures = _figures(record.planes[number])
         source = plane if self._shape == plane.shape else ResampledPlane(plane, self._shape)
-        index = self._place(plane.index)
-
-        def write(block: Block, moments: Moments) -> None:
-            record.add_block(number, block.number, self._write(index, block, moments))
-
+        arrays = {kind: self._open(kind) for kind in self._kinds()}
+        rows = _ChunkRows(
+            arrays,
+            self._grid,
+            self._place(plane.index),
+            self._ensemble.classes,
+            functools.partial(record.add_part, number),
+        )
         self._ensemble.predict_blocks(
             source,
             figures,
-            write,
+            rows.take,
             self._config.prediction,
             record.done(number),
             progress,
             self._name,
             ome_zarr.CHUNK,
-        )
-
-    def _write(self, index: tuple[int, ...], block: Block, moments: Moments) -> BlockFigures:
-        from ..prediction import Prediction
-
-        found = Prediction.from_moments(moments, self._ensemble.classes, self._name)
-        region = block.region
-        rows, columns = slice(region.top, region.bottom), slice(region.left, region.right)
-        for kind in self._kinds():
-            self._open(kind).write(index, rows, columns, getattr(found, kind))
-        foreground = found.labels != self._ensemble.classes[0]
-        uncertainty = found.uncertainty.astype(np.float64)
-        return BlockFigures(
-            int(foreground.sum()),
-            foreground.size,
-            float(uncertainty[foreground].sum()),
-            float(uncertainty.sum()),
         )
 
     def _finished(self, record: BlockRecord, progress: ProgressCallback) -> LargePrediction:
@@ -250,6 +240,61 @@ class _Large:
             "file": status and [status.st_size, status.st_mtime_ns],
         }
         return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+
+
+class _ChunkRows:
+    """Puts blocks together to rows of chunks, which are written whole.
+
+    Parameters
+    ----------
+    arrays : dict of str to OmeZarr
+        By the kind of map.
+    grid : Grid
+        Of the arrays.
+    index : tuple of int
+        Of the plane, along the axes before Y and X.
+    classes : sequence of int
+        Of the labels, the background first.
+    written : callable
+        Is given the number of the first block and the figures of each row once it is on the disk.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, OmeZarr],
+        grid: Grid,
+        index: tuple[int, ...],
+        classes: Sequence[int],
+        written: Callable[[int, PartFigures], None],
+    ) -> None:
+        self._arrays, self._height, self._index = arrays, grid.shape[-2], index
+        self._classes, self._written = classes, written
+        self._waiting: list[tuple[Block, Prediction]] = []
+
+    def take(self, block: Block, moments: Moments) -> None:
+        """Take the next block of a column; write what ends with it."""
+        from ..prediction import Prediction
+
+        self._waiting.append((block, Prediction.from_moments(moments, self._classes, "image")))
+        bottom = block.region.bottom
+        if bottom % ome_zarr.CHUNK == 0 or bottom == self._height:
+            self._write([one for one, _ in self._waiting], [found for _, found in self._waiting])
+            self._waiting = []
+
+    def _write(self, blocks: Sequence[Block], found: Sequence[Prediction]) -> None:
+        first, last = blocks[0].region, blocks[-1].region
+        rows, columns = slice(first.top, last.bottom), slice(first.left, first.right)
+        for kind, array in self._arrays.items():
+            array.write(self._index, rows, columns, np.concatenate([getattr(one, kind) for one in found]))
+        figures = functools.reduce(operator.add, (_figures_of(one, self._classes[0]) for one in found))
+        self._written(blocks[0].number, figures)
+
+
+def _figures_of(found: Prediction, background: int) -> PartFigures:
+    foreground = found.labels != background
+    uncertainty = found.uncertainty.astype(np.float64)
+    of_foreground, of_all = float(uncertainty[foreground].sum()), float(uncertainty.sum())
+    return PartFigures(1, int(foreground.sum()), foreground.size, of_foreground, of_all)
 
 
 def _grid(image: LazyImage, shape: tuple[int, int]) -> Grid:

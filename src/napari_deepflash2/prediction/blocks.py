@@ -22,8 +22,9 @@ from .tiling import TileGrid
 if TYPE_CHECKING:
     from torch import device
 
-# Of the running sums of one row of blocks; two or three rows are open at a time.
-_BYTES = 2**27
+# Of the running sums of one block; as many are open at a time as a tile has of these rows, and one or two.
+_BYTES = 2**25
+_ROWS = 128
 
 
 class Source(Protocol):
@@ -57,7 +58,7 @@ Writer = Callable[[Block, Moments], None]
 
 
 def blocks_of(shape: tuple[int, int], n_maps: int, side: int) -> list[list[Block]]:
-    """Cut an image into columns of blocks, each as wide as memory allows.
+    """Cut an image into columns of blocks, low ones, and as wide as memory allows.
 
     Parameters
     ----------
@@ -66,20 +67,21 @@ def blocks_of(shape: tuple[int, int], n_maps: int, side: int) -> list[list[Block
     n_maps : int
         Running sums that are kept for each pixel.
     side : int
-        Height of a block, and what its width is a multiple of, so that blocks share no chunk of a file.
+        Of the chunks that the result is written in: columns end where chunks do, and so do some blocks.
 
     Returns
     -------
     list of list of Block
         Columns from left to right, each from top to bottom.
     """
-    width = max(1, _BYTES // (4 * n_maps * side * side)) * side
+    height = next(rows for rows in range(min(_ROWS, side), 0, -1) if side % rows == 0)
+    width = max(1, _BYTES // (4 * n_maps * height * side)) * side
     columns: list[list[Block]] = []
     number = 0
     for left in range(0, shape[1], width):
         column = []
-        for top in range(0, shape[0], side):
-            region = Region(top, min(top + side, shape[0]), left, min(left + width, shape[1]))
+        for top in range(0, shape[0], height):
+            region = Region(top, min(top + height, shape[0]), left, min(left + width, shape[1]))
             column.append(Block(number, region))
             number += 1
         columns.append(column)
@@ -99,7 +101,7 @@ def predict_blocks(
     progress: ProgressCallback = ignore_progress,
     task: str = "predict",
 ) -> None:
-    """Predict as `predict_moments` does, but keep no more than some rows of blocks in memory.
+    """Predict as `predict_moments` does, but keep no more than some blocks in memory.
 
     Tiles lie where they lie for the whole image, and a block gets every tile that touches it, in the same
     order, whether or not an earlier run was interrupted. Reading and writing go on beside the computing.
@@ -119,9 +121,10 @@ def predict_blocks(
     device : torch.device
         Where the networks are.
     write : callable
-        Is given each block and its moments as soon as both are final; called by one thread at a time.
+        Is given each block and its moments as soon as they are final, those of a column from top to bottom;
+        called by one thread at a time.
     side : int
-        Height of the blocks, see `blocks_of`.
+        Of chunks, see `blocks_of`.
     done : collection of int
         Numbers of blocks that an earlier run has written.
     progress : callable

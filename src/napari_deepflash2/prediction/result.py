@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from .uncertainty import (
     total_uncertainty,
     uncertainty_score,
 )
+
+_SINGLE = np.dtype(np.float32)
+_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -89,24 +93,37 @@ class Prediction:
         notes : sequence of Problem
             What is already known about it.
         """
-        uncertainty = total_uncertainty(moments.mean)
-        winners = most_probable(moments.mean)
-        empty = (_no_foreground(name),) if not winners.any() else ()
+        values = np.array(classes, dtype=np.min_scalar_type(max(classes)))
+        labels = _by_rows(lambda mean: values[most_probable(mean)], values.dtype, moments.mean)
+        uncertainty = _by_rows(total_uncertainty, _SINGLE, moments.mean)
+        foreground = labels != values[0]
+        empty = (_no_foreground(name),) if not foreground.any() else ()
         found = cls(
-            labels=np.array(classes, dtype=np.min_scalar_type(max(classes)))[winners],
+            labels=labels,
             probabilities=moments.mean,
             uncertainty=uncertainty,
-            epistemic=epistemic_uncertainty(moments.mean, moments.mean_of_squares),
-            score=uncertainty_score(uncertainty, winners > 0),
+            epistemic=_by_rows(epistemic_uncertainty, _SINGLE, moments.mean, moments.mean_of_squares),
+            score=uncertainty_score(uncertainty, foreground),
             notes=(*notes, *empty),
         )
         if moments.mean_entropy is None:
             return found
         return replace(
             found,
-            entropy=predictive_entropy(moments.mean),
-            mutual_information=mutual_information(moments.mean, moments.mean_entropy),
+            entropy=_by_rows(predictive_entropy, _SINGLE, moments.mean),
+            mutual_information=_by_rows(mutual_information, _SINGLE, moments.mean, moments.mean_entropy),
         )
+
+
+def _by_rows(
+    measure: Callable[..., NDArray[Any]], dtype: np.dtype[Any], *maps: NDArray[np.float32]
+) -> NDArray[Any]:
+    """Make a map (Y, X) some rows at a time, so that what is made in between stays small."""
+    found = np.empty(maps[0].shape[-2:], dtype)
+    for top in range(0, len(found), _ROWS):
+        rows = np.s_[..., top : top + _ROWS, :]
+        found[rows] = measure(*(one[rows] for one in maps))
+    return found
 
 
 def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:

@@ -136,8 +136,8 @@ def uncertainty_score(uncertainty: FloatArray, foreground: NDArray[np.bool_]) ->
     float
         In [0, 1], never NaN.
     """
-    chosen = uncertainty[foreground] if foreground.any() else uncertainty
-    return float(chosen.mean(dtype=np.float64))
+    chosen = foreground if foreground.any() else np.True_
+    return float(uncertainty.mean(dtype=np.float64, where=chosen))
 
 
 def _scaled(variances: Iterable[FloatArray], n_classes: int) -> FloatArray:
