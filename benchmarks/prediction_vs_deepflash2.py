@@ -91,10 +91,10 @@ def trained(folder: Path, out: Path, members: int, iterations: int) -> Ensemble:
 
 
 def alike(ensemble: Ensemble) -> Ensemble:
-    """Standardise images for all members as for the first: deepflash2 has one way for all of them."""
+    """Standardise images for all members as for the first, and judge no prediction: as deepflash2 does."""
     first, *_ = ensemble._predictors
     members = tuple(replace(one, normalisation=first.normalisation) for one in ensemble._predictors)
-    return replace(ensemble, _predictors=members)
+    return replace(ensemble, _predictors=members, judge=None)
 
 
 def halves(number: int) -> tuple[range, range]:
