@@ -272,7 +272,10 @@ class Tray(QScrollArea):
         # Before it was seen its letters have another size than the theme's.
         self._label.ensurePolished()
         width = self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
-        self.setFixedHeight(max(0, min(self._most, self._label.heightForWidth(max(width, 1)))))
+        needed = max(1, self._label.heightForWidth(max(width, 1)))
+        # Else it would be as high as its words one below the other need it.
+        self._label.setMinimumSize(1, needed)
+        self.setFixedHeight(min(self._most, needed))
 
 
 class _Page(QScrollArea):
