@@ -70,6 +70,15 @@ def test_a_changed_configuration_is_shown(qtbot):
     assert form.values() == {"models": 2, "iterations": 7, "learning_rate": 1e-4, "loss": "dice"}
 
 
+def test_a_number_that_is_not_given_is_shown_as_a_word(qtbot):
+    form = SectionForm(TrainingConfig, ["models", "early_stopping"], TrainingConfig(models=2))
+    qtbot.addWidget(form.native)
+    assert [widget.native.text() for widget in form] == ["2", "off"]
+    form.show_values(TrainingConfig())
+    assert [widget.native.text() for widget in form] == ["automatic", "off"]
+    assert form.values() == {"models": None, "early_stopping": None}
+
+
 def test_the_wheel_scrolls_past_numbers_and_choices(qtbot):
     form = SectionForm(TrainingConfig, ["iterations", "loss"])
     qtbot.addWidget(form.native)

@@ -124,14 +124,16 @@ def _widget_for(name: str, field: FieldInfo, choices: Iterable[str] | None) -> W
     return LineEdit(**common)
 
 
-def _whole_number(field: FieldInfo, common: dict[str, str]) -> SpinBox:
+def _whole_number(field: FieldInfo, common: dict[str, str]) -> SpinBox | FloatSpinBox:
     bounds = _bounds(field)
-    optional = _or_none(field.annotation)
-    least = 0 if optional else int(bounds.get("ge", 0))
     step = int(bounds.get("multiple_of", 1))
-    box = SpinBox(min=least, max=int(bounds.get("le", bounds.get("lt", MOST + 1) - 1)), step=step, **common)
-    if optional:
-        _mark_unset(box, common["name"])
+    most = int(bounds.get("le", bounds.get("lt", MOST + 1) - 1))
+    if not _or_none(field.annotation):
+        return SpinBox(min=int(bounds.get("ge", 0)), max=most, step=step, **common)
+    # The box for whole numbers cannot show a word in place of 0.
+    box = FloatSpinBox(min=0, max=most, step=step, **common)
+    box.native.setDecimals(0)
+    _mark_unset(box, common["name"])
     return box
 
 
@@ -147,7 +149,7 @@ def _number(field: FieldInfo, common: dict[str, str]) -> FloatSpinBox:
     return box
 
 
-def _mark_unset(box: SpinBox | FloatSpinBox, name: str) -> None:
+def _mark_unset(box: FloatSpinBox, name: str) -> None:
     box.native.setSpecialValueText(UNSET.get(name, "automatic"))
 
 
