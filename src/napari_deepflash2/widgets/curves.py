@@ -81,7 +81,7 @@ class Curves(QWidget):
         return self._lines[what, fold]
 
     def _make_plots(self) -> None:
-        titles = {"loss": "Loss (held out dashed)", "dice": "Held-out Dice"}
+        titles = {"loss": "Loss (- - held out)", "dice": "Held-out Dice"}
         for name, title in titles.items():
             self._plots[name] = make_plot(self, "iteration", title)
             self._layout.addWidget(self._plots[name])
