@@ -58,6 +58,11 @@ def test_what_is_not_known_is_said_to_be_so():
     assert "training images: not known" in text
 
 
+def test_of_a_plane_that_is_unlike_no_dice_is_expected():
+    text = result_of(_prediction(Figures(0.2, 0.81, (0.74, 0.87), False), Figures(0.1, None, None, True)))
+    assert "Expected Dice: 0.81 (0.74 to 0.87), not known" in text
+
+
 def test_what_is_known_is_shown():
     text = result_of(_prediction(Figures(0.2, 0.81, (0.74, 0.87), False), Figures(0.4, 0.5, None, True)))
     assert "Uncertainty score: 0.300" in text

@@ -94,7 +94,7 @@ def predict_layer(
         )
         for number, (index, plane) in enumerate(image.planes())
     ]
-    return _joined(image, found, ensemble.classes)
+    return _joined(image, found, ensemble)
 
 
 def show_prediction(viewer: ViewerModel, prediction: LayerPrediction) -> tuple[Layer, Layer]:
@@ -140,15 +140,15 @@ def _within(progress: ProgressCallback, number: int, total: int) -> Callable[[Pr
     )
 
 
-def _joined(image: Snapshot, found: list[Prediction], classes: tuple[int, ...]) -> LayerPrediction:
+def _joined(image: Snapshot, found: list[Prediction], ensemble: Ensemble) -> LayerPrediction:
     shape = image.grid.shape
     return LayerPrediction(
         image,
         np.stack([one.labels for one in found]).reshape(shape),
-        classes,
+        ensemble.classes,
         np.stack([one.uncertainty for one in found]).reshape(shape),
         tuple(Figures(one.score, one.expected_dice, one.expected_dice_interval, one.is_ood) for one in found),
-        tuple(dict.fromkeys(note for one in found for note in one.notes)),
+        tuple(dict.fromkeys([*(note for one in found for note in one.notes), *ensemble.unknown])),
     )
 
 

@@ -9,7 +9,7 @@ from ..viewer.predicting import Figures, LayerPrediction
 if TYPE_CHECKING:
     from ..ensemble.manifest import Manifest
 
-NOT_KNOWN = "not known: the ensemble holds no quality model"
+NOT_KNOWN = "not known: the notes say why"
 MOST_PLANES = 12
 
 
@@ -42,18 +42,18 @@ def result_of(prediction: LayerPrediction) -> str:
 
 
 def _expected(planes: tuple[Figures, ...]) -> str:
-    known = [
-        (plane.expected_dice, *(plane.expected_dice_interval or (None, None)))
-        for plane in planes
-        if plane.expected_dice is not None
-    ]
-    if len(known) < len(planes):
+    if all(plane.expected_dice is None for plane in planes):
         return f"Expected Dice: {NOT_KNOWN}"
-    texts = [
-        f"{dice:.2f}" + (f" ({low:.2f} to {high:.2f})" if low is not None else "")
-        for dice, low, high in known
-    ]
-    return f"Expected Dice: {', '.join(texts[:MOST_PLANES])}"
+    return f"Expected Dice: {', '.join(_dice(plane) for plane in planes[:MOST_PLANES])}"
+
+
+def _dice(plane: Figures) -> str:
+    if plane.expected_dice is None:
+        return "not known"
+    if plane.expected_dice_interval is None:
+        return f"{plane.expected_dice:.2f}"
+    low, high = plane.expected_dice_interval
+    return f"{plane.expected_dice:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _likeness(planes: tuple[Figures, ...]) -> str:
