@@ -162,3 +162,14 @@ def test_every_image_of_unknown_size_is_refused_at_once_where_a_target_is_set(tw
     assert [problem.code for problem in caught.value.problems] == ["unknown-pixel-size"] * 2
     known = load_training_data(*two_sizes, DataConfig(target_pixel_size=1, pixel_size=0.5))
     assert known.planes[0].image.shape == (60, 80, 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (5, 1), (1, 1), (1, 4), (2, 3)])
+def test_a_resized_image_is_the_same_lying_on_its_side(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).uniform(0, 100, (2, 4)).astype(np.float32)
+    turned = resized(image.T.copy(), shape[::-1]).T
+    np.testing.assert_allclose(resized(image, shape), turned, rtol=1e-4)
+
+
+def test_rows_of_an_image_that_becomes_one_pixel_wide_stay_apart() -> None:
+    np.testing.assert_allclose(resized(np.array([[637.0], [41.0]]), (3, 1))[:, 0], [637, 339, 41], rtol=1e-5)

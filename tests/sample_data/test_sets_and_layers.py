@@ -12,7 +12,9 @@ needs_nuclei = pytest.mark.skipif(
 
 
 @needs_nuclei
-def test_real_nuclei_are_read_without_importing_stardist() -> None:
+def test_real_nuclei_are_read_without_importing_stardist(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another test of this process may have loaded it.
+    monkeypatch.delitem(sys.modules, "stardist", raising=False)
     image, truth = load_nuclei()
     assert image.shape == truth.shape == (512, 512)
     assert np.unique(truth).size == 126

@@ -197,5 +197,5 @@ def test_a_closed_dock_hears_nothing_more_and_a_reopened_one_finds_its_state(vie
     session.add_pairs([make_pair(image, viewer.add_labels(np.ones((48, 48), int)))])
     session.use_ensemble(tmp_path)
     assert len(_open(viewer, "Train ensemble").pairs.table.contents.cells.rows) == 1
-    assert _open(viewer, "Train ensemble").basic.iterations.value == 77
+    assert _open(viewer, "Train ensemble").settings.basic.iterations.value == 77
     assert _open(viewer, "Predict").folder.value == tmp_path

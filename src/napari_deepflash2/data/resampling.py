@@ -87,6 +87,10 @@ def resized(maps: NDArray[np.number], shape: tuple[int, int]) -> NDArray[np.floa
     from torch.nn.functional import interpolate
 
     values = np.asarray(maps, np.float32)
+    if shape[1] == 1 and shape[0] != values.shape[-2]:
+        # torch (2.13) repeats the first row of what is to become one pixel wide, so it is made of two.
+        narrow = resized(values, (values.shape[-2], 1))
+        return resized(np.repeat(narrow, 2, axis=-1), (shape[0], 2))[..., :1]
     planes = torch.from_numpy(np.ascontiguousarray(values.reshape(-1, 1, *values.shape[-2:])))
     found = interpolate(planes, shape, mode="bilinear", align_corners=False, antialias=True)
     return np.asarray(found.numpy().reshape(*values.shape[:-2], *shape))

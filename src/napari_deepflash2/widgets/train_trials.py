@@ -19,7 +19,7 @@ Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 
 
 class TrialsPart(QWidget):
-    """*Find learning rate* and *Preview augmentation*.
+    """*Find learning rate* and *Preview tiles*.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class TrialsPart(QWidget):
         self._random_state = 0
         self.rate = LearningRatePart(dock, collect, take_rate)
         self.augmentation_button = make_button(
-            "Preview augmentation",
+            "Preview tiles",
             self.preview,
             "Show nine tiles as training varies them, as layers; of the selected row, else of the first.",
         )
