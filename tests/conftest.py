@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # One thread for torch and BLAS in each of pytest-xdist's workers; set before either is imported.
@@ -16,6 +17,13 @@ from napari_deepflash2 import Configuration
 from napari_deepflash2.sample_data import make_cells, simulate_experts
 
 SHARED_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _torch_starts_alike() -> None:
+    """Let no test depend on which others its process has run before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session")

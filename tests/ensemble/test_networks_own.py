@@ -63,10 +63,11 @@ def test_a_stride_of_two_pads_as_tensorflow_does() -> None:
 
 def test_pixels_made_of_one_begin_alike() -> None:
     block = build_network("unext50", 1, 2).decoder[0]
+    # Behind the ReLU a single channel may be zero throughout, so all of them are looked at.
     up = block.shuffle(block.widen(torch.randn(1, 512, 2, 2)))
     assert torch.equal(up[..., ::2, ::2], up[..., 1::2, 1::2])
     assert torch.equal(up[..., ::2, ::2], up[..., ::2, 1::2])
-    assert not torch.equal(up[0, 0], up[0, 1])
+    assert up.unique().numel() > 100
 
 
 def test_the_head_of_a_large_encoder_learns_three_times_as_fast() -> None:
