@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .section import Section
+from .section import Precision, Section
 
 
 class PredictionConfig(Section):
@@ -31,7 +31,7 @@ class PredictionConfig(Section):
         description="Views of each tile that are predicted and averaged: as it is, all four flips, or also "
         "turned by a quarter: the eight of the dihedral group.",
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    precision: Precision = Field(
         "auto",
         description="Bits that networks compute with. By itself: bfloat16 where the processor or card has it "
         "and the end of training has measured that classes and Dice stay as they are, else float32.",

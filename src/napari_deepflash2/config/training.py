@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from .section import Section
+from .section import Precision, Section
 
 
 class AugmentationConfig(Section):
@@ -136,10 +136,10 @@ class TrainingConfig(Section):
         description="Decay of the running mean of the weights, such as 0.99, which then is validated and "
         "kept in place of the weights themselves; 0 turns it off.",
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    precision: Precision = Field(
         "auto",
         description="Numbers to train with; auto takes bfloat16 where the device has instructions for it, "
-        "float16 on older NVIDIA cards, else float32. Prediction always computes in float32.",
+        "float16 on older NVIDIA cards, else float32.",
     )
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="How training tiles are varied."

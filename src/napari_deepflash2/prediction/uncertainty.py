@@ -71,8 +71,8 @@ def aleatoric_uncertainty(mean: FloatArray, mean_of_squares: FloatArray) -> Floa
 
     Parameters
     ----------
-    mean, mean_of_squares : ndarray of float32, shape (L, Y, X)
-        Mean of the probabilities and of their squares.
+    mean, mean_of_squares
+        As for `epistemic_uncertainty`.
 
     Returns
     -------

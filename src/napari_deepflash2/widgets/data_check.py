@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..config import Configuration
 from ..errors import InputError
 from ..viewer.checking import CheckedData, check_pairs
 from ..viewer.pairs import Pair
-from ..viewer.training_data import Taken
+from .collecting import Collect, run_on_data
 from .contact_sheet import ContactSheet
 from .dock import Dock, make_button, make_row, notes_text, set_ready
 from .pairs import PairsPart
 from .tables import Cells, Table
 
-Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 MOST_NAMES = 12
 
 
@@ -68,13 +66,8 @@ class DataCheckPart(QWidget):
 
     def check(self) -> None:
         """Start the check."""
-        try:
-            taken, config = self._collect()
-        except InputError as error:
-            self._dock.refuse(error)
-            return
-        pairs = list(self._dock.session.pairs)
-        self._dock.run(partial(check_pairs, taken, config), partial(self.show_found, pairs), "checking")
+        show = partial(self.show_found, list(self._dock.session.pairs))
+        run_on_data(self._dock, self._collect, check_pairs, show, "checking")
 
     def show_found(self, pairs: Sequence[Pair], found: CheckedData) -> None:
         """Show what was found in these pairs; nothing where they have changed meanwhile."""

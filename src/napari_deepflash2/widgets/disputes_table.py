@@ -6,16 +6,16 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableView
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtWidgets import QHeaderView
 
 from ..consensus.adjudication import Adjudication, Choice, Decision
 from ..consensus.disputes import Dispute
+from .row_table import RowTable
 
 COLUMNS = ("area", "key", "who says what")
 # The key that decides so; an expert's is the expert's number.
 KEYS: dict[Choice, str] = {"consensus": "C", "all": "A", "none": "0", "painted": "K"}
-ROWS_SHOWN = 8
 
 
 class DisputesModel(QAbstractTableModel):
@@ -64,31 +64,19 @@ class DisputesModel(QAbstractTableModel):
         return COLUMNS[section] if orientation == Qt.Orientation.Horizontal else section + 1
 
 
-class DisputesTable(QTableView):
-    """The regions, largest first; choosing a row says so."""
-
-    chosen = Signal(int)
+class DisputesTable(RowTable):
+    """The regions, largest first."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.contents = DisputesModel()
-        self.setModel(self.contents)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setWordWrap(False)
-        header, side = self.horizontalHeader(), self.verticalHeader()
-        if header is not None and side is not None:
+        super().__init__(self.contents)
+        header = self.horizontalHeader()
+        if header is not None:
             # Fitting columns to contents would ask for all rows at every change.
             header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             header.setStretchLastSection(True)
             for column, widest in enumerate(("00000  ", "key  ")):
                 self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(widest))
-            self.setMinimumHeight(header.sizeHint().height() + ROWS_SHOWN * side.defaultSectionSize())
-        selection = self.selectionModel()
-        if selection is not None:
-            selection.currentRowChanged.connect(lambda now, _: self.chosen.emit(now.row()))
 
     def show_row(self, row: int) -> None:
         """Select a row and scroll to it, without saying so."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableView
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtWidgets import QHeaderView
 
+from .row_table import RowTable
 from .tables import text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS_SHOWN = 8
 _VALUE = Qt.ItemDataRole.UserRole
 
 
@@ -71,30 +71,18 @@ class _Sorted(QSortFilterProxyModel):
         return bool(one < other)
 
 
-class FrameTable(QTableView):
+class FrameTable(RowTable):
     """A read-only table; a click on a header sorts, a chosen row is told by its number in the frame."""
 
-    chosen = Signal(int)
-
     def __init__(self) -> None:
-        super().__init__()
         self._contents, self._sorted = FrameModel(), _Sorted()
         self._sorted.setSourceModel(self._contents)
-        self.setModel(self._sorted)
+        super().__init__(self._sorted)
         self.setSortingEnabled(True)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setWordWrap(False)
         header, side = self.horizontalHeader(), self.verticalHeader()
         if header is not None and side is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             side.setVisible(False)
-            self.setMinimumHeight(header.sizeHint().height() + ROWS_SHOWN * side.defaultSectionSize())
-        selection = self.selectionModel()
-        if selection is not None:
-            selection.currentRowChanged.connect(lambda now, _: self.chosen.emit(self._number(now)))
 
     def show_frame(self, frame: pd.DataFrame, by: str, ascending: bool) -> None:
         """Show a frame, sorted by a column."""
@@ -108,7 +96,7 @@ class FrameTable(QTableView):
     def row(self) -> int | None:
         """Number of the chosen row in the frame; None where none is."""
         index = self.currentIndex()
-        return self._number(index) if index.isValid() else None
+        return self.number_at(index) if index.isValid() else None
 
     def neighbour(self, step: int) -> int | None:
         """Give the number in the frame of the row that many below the chosen one; None beyond the ends."""
@@ -116,7 +104,7 @@ class FrameTable(QTableView):
         place = index.row() + step if index.isValid() else 0
         if not 0 <= place < self._sorted.rowCount():
             return None
-        return self._number(self._sorted.index(place, 0))
+        return self.number_at(self._sorted.index(place, 0))
 
     def choose(self, number: int) -> None:
         """Choose a row by its number in the frame, as a click does."""
@@ -124,5 +112,6 @@ class FrameTable(QTableView):
         self.setCurrentIndex(index)
         self.scrollTo(index)
 
-    def _number(self, index: QModelIndex) -> int:
+    def number_at(self, index: QModelIndex) -> int:
+        """Give the number of a row in the frame."""
         return self._sorted.mapToSource(index).row()

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from ..config import Configuration
-from ..errors import InputError
 from ..viewer.colours import expert_colour
 from ..viewer.learning_rate import find_rate
-from ..viewer.training_data import Taken
+from .collecting import Collect, run_on_data
 from .dock import Dock, make_button, make_row, set_ready
 from .plots import ink_of, make_plot, paper_of, readable
 
 if TYPE_CHECKING:
     from ..ensemble.learning_rate import LearningRateCurve
-
-Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 
 
 class LearningRatePart(QWidget):
@@ -62,12 +57,7 @@ class LearningRatePart(QWidget):
 
     def find(self) -> None:
         """Start the search."""
-        try:
-            taken, config = self._collect()
-        except InputError as error:
-            self._dock.refuse(error)
-            return
-        self._dock.run(partial(find_rate, taken, config), self.show_curve, "finding the learning rate")
+        run_on_data(self._dock, self._collect, find_rate, self.show_curve, "finding the learning rate")
 
     def show_curve(self, curve: LearningRateCurve) -> None:
         """Draw what was found."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +10,10 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..config import Configuration
 from ..errors import InputError
 from ..viewer.recent import last_run
 from ..viewer.training import TrainingRun, can_resume, refuse_used, resume, start
-from ..viewer.training_data import Taken
+from .collecting import Collect
 from .dock import Dock, Tray, make_button, make_group, make_row, set_ready
 from .folders import folder_edit
 from .opening import open_dock
@@ -26,8 +25,6 @@ from .workers import Job
 
 MILLISECONDS_BETWEEN_LOOKS = 400
 MESSAGE_HEIGHT = 110
-
-Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 
 
 class RunPart(QWidget):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from ..config import Configuration
 from ..errors import InputError
 from ..viewer.augmented import AugmentedTiles, augmented_tiles, show_augmented
-from ..viewer.training_data import Taken, take_pairs
+from ..viewer.training_data import take_pairs
+from .collecting import Collect
 from .dock import Dock, make_button, make_row, set_ready
 from .learning_rate import LearningRatePart
 from .pairs import PairsPart
-
-Collect = Callable[[], tuple[Sequence[Taken], Configuration]]
 
 
 class TrialsPart(QWidget):
