@@ -51,6 +51,34 @@ def test_entropies_are_written_where_they_are_asked_for(
     assert 0 <= information.min() <= information.max() <= entropy.max() <= 1
 
 
+def test_epistemic_part_and_probabilities_are_written_where_they_are_asked_for(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    config = Configuration.of({"prediction": {"epistemic": True, "probabilities": True, "tile_size": 64}})
+    predict_folder(folders / "images", tiny_ensemble, tmp_path, config=config)
+    with tifffile.TiffFile(tmp_path / "probabilities" / "1.tif") as file:
+        assert file.series[0].axes == "CYX"
+        assert file.shaped_metadata[0]["classes"] == [0, 255]
+        probabilities = file.asarray()
+    image = tifffile.imread(folders / "images" / "1.tif")
+    expected = load_ensemble(tiny_ensemble).predict(image, config.prediction)
+    np.testing.assert_array_equal(probabilities, expected.probabilities)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "epistemic" / "1.tif"), expected.epistemic)
+    assert probabilities.dtype == np.float32
+
+
+def test_probabilities_of_a_stack_have_their_axis_before_y(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    images = [tifffile.imread(path) for path in sorted((folders / "images").iterdir())]
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack(images), imagej=True, metadata={"axes": "ZYX"})
+    config = Configuration.of({"prediction": {"probabilities": True, "tile_size": 64}})
+    predict_folder(tmp_path / "stack.tif", tiny_ensemble, tmp_path / "out", config=config)
+    with tifffile.TiffFile(tmp_path / "out" / "probabilities" / "stack.tif") as file:
+        assert (file.series[0].axes, file.series[0].shape) == ("ZCYX", (3, 2, 48, 64))
+    assert read_image(tmp_path / "out" / "probabilities" / "stack.tif").axes == "ZYXC"
+
+
 def test_labels_have_the_values_of_the_training_masks(
     folders: Path, tiny_ensemble: Path, tmp_path: Path
 ) -> None:

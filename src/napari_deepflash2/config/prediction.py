@@ -61,6 +61,11 @@ class PredictionConfig(Section):
         False,
         description="Measure predictive entropy and mutual information too; takes memory for one more map.",
     )
+    epistemic: bool = Field(
+        False,
+        description="Give the part of the uncertainty too that is disagreement among models and views.",
+    )
+    probabilities: bool = Field(False, description="Give the probability of each class too.")
 
     def scaled(self, shape: tuple[int, int]) -> tuple[int, int]:
         """Height and width that an image of this height and width is predicted at."""

@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..config import Configuration
 from ..data import ImageFile
-from ..data.pixel_size import PixelSize, as_tiff_tags
+from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
 from ..data.set_checks import in_channels
 from ..data.set_reading import read_set_image
 from ..errors import InputError, Problem, raise_if_any
-from ..files import written_aside
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..tables import write_csv
 from .folders import claim_output
 from .inputs import Input, find_inputs
+from .maps import Maps, leading_shape, planes_of, wanted_maps
 from .predict_large import LargePrediction, predict_large
 from .predicted import Predicted, Predictions
 from .targets import Target, read_targets
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 
 _NOT_ALWAYS_KNOWN = ("expected_dice", "expected_dice_low", "expected_dice_high", "ood_score", "is_ood")
-_MAPS = ("labels", "uncertainty", "entropy", "mutual_information", "ood_map")
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,9 @@ def predict_folder(
         Images of the kind the ensemble was trained on, or one of them, and the folder of the ensemble.
     out : path
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
-        in [0, 1] on one scale for all images, are written here, and ``predictions.csv``;
-        ``entropy/ID.tif`` and ``mutual_information/ID.tif`` likewise where the settings ask for them, and
-        ``ood_map/ID.tif`` where the ensemble knows what its training images look like.
+        in [0, 1] on one scale for all images, are written here, and ``predictions.csv``; further maps where
+        the settings ask for them (see `jobs.maps`), and ``ood_map/ID.tif`` where the ensemble knows what its
+        training images look like.
     masks_dir : path, optional
         True masks, paired by ID; the table then has the Dice of each image, over the pixels that were
         judged. With them no image is passed over: scores are of all or of none.
@@ -130,9 +128,8 @@ class _Job:
         self, ensemble: Ensemble, out: Path, config: Configuration, progress: ProgressCallback
     ) -> None:
         self._ensemble, self._out, self._config, self._progress = ensemble, out, config, progress
-        kinds = [*_MAPS[:2], *(_MAPS[2:4] if config.prediction.entropy else ())]
-        kinds += ["ood_map"] if ensemble.knows_likeness else []
-        self._earlier = Predictions(out, ensemble, config, kinds)
+        self._kinds = wanted_maps(ensemble, config.prediction)
+        self._earlier = Predictions(out, ensemble, config, self._kinds)
 
     def predict(self, item: Input, target: Target | None) -> Predicted:
         """Predict an image and write its maps, unless that was done before."""
@@ -144,9 +141,22 @@ class _Job:
         earlier = self._earlier.find(item.id, path, target)
         if earlier is not None:
             return earlier
-        predicted = _predict_small(item, self._ensemble, self._out, self._config, target)
+        predicted = self._predict_whole(item, target)
         self._earlier.keep(item.id, path, target, predicted)
         return predicted
+
+    def _predict_whole(self, item: Input, target: Target | None) -> Predicted:
+        image = read_set_image(item.path, self._config.data)
+        size = _known_size(image.pixel_size, self._ensemble, self._config)
+        predictions = [
+            self._ensemble.predict(plane, self._config.prediction, name=Path(item.path).name, pixel_size=size)
+            for plane in planes_of(image, self._ensemble.channels)
+        ]
+        maps = Maps(image, self._ensemble.classes)
+        for kind in self._kinds:
+            maps.write(self._out / kind / f"{item.id}.tif", kind, predictions)
+        notes = [note for prediction in predictions for note in prediction.notes]
+        return Predicted(list(_rows_of(item.id, image, predictions, target)), notes)
 
 
 def _checked_inputs(
@@ -189,50 +199,10 @@ def _known_size(size: PixelSize | None, ensemble: Ensemble, config: Configuratio
     return config.data.size_of_pixels(size) or ensemble.config.data.size_of_pixels(None)
 
 
-def _predict_small(
-    item: Input, ensemble: Ensemble, out: Path, config: Configuration, target: Target | None
-) -> Predicted:
-    image = read_set_image(item.path, config.data)
-    size = _known_size(image.pixel_size, ensemble, config)
-    predictions = [
-        ensemble.predict(plane, config.prediction, name=Path(item.path).name, pixel_size=size)
-        for plane in _planes(image, ensemble.channels)
-    ]
-    _write_maps(out, item.id, image, predictions)
-    notes = [note for prediction in predictions for note in prediction.notes]
-    return Predicted(list(_rows_of(item.id, image, predictions, target)), notes)
-
-
-def _leading_shape(image: ImageFile) -> tuple[int, ...]:
-    return image.data.shape[: image.axes.index("Y")]
-
-
-def _planes(image: ImageFile, channels: int) -> Iterator[NDArray[Any]]:
-    pixels = in_channels(image, channels)
-    for index in np.ndindex(_leading_shape(image)):
-        yield pixels[index]
-
-
-def _write_maps(out: Path, name: str, image: ImageFile, predictions: list[Prediction]) -> None:
-    shape = image.data.shape[: image.axes.index("Y") + 2]
-    options = {"metadata": {"axes": image.axes.replace("C", "")}, **as_tiff_tags(image.pixel_size)}
-    for kind in _MAPS:
-        maps = [getattr(prediction, kind) for prediction in predictions]
-        if maps[0] is not None:
-            _write_tiff(out / kind / f"{name}.tif", np.stack(maps).reshape(shape), options)
-
-
-def _write_tiff(path: Path, data: NDArray[Any], options: dict[str, Any]) -> None:
-    import tifffile
-
-    with written_aside(path) as aside:
-        tifffile.imwrite(aside, data, compression="zlib", photometric="minisblack", **options)
-
-
 def _rows_of(
     name: str, image: ImageFile, predictions: list[Prediction], target: Target | None
 ) -> Iterator[dict[str, Any]]:
-    leading = _leading_shape(image)
+    leading = leading_shape(image)
     for index, prediction in zip(np.ndindex(leading), predictions, strict=True):
         row = _row(name, index, prediction.score) | {
             "expected_dice": prediction.expected_dice,
