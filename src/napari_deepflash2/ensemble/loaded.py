@@ -12,10 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..config import Configuration, PredictionConfig
 from ..data.lazy_image import PlaneFigures
-from ..data.normalisation import as_images
-from ..data.pair_resampling import resampled_image
 from ..data.pixel_size import PixelSize
-from ..data.resampling import target_shape
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
 from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
@@ -24,7 +21,6 @@ from ..prediction.calibration import calibrated
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
-from .image_notes import notes_on, resampled_note
 from .initial_weights import leaks
 from .judging import Judge
 from .manifest import Manifest, MemberRecord
@@ -32,6 +28,7 @@ from .memory import kept_memory
 from .networks import build_network
 from .quality import Quality
 from .review import Review, load_review
+from .seen import SeenImage, check_channels
 from .weights import load_weights
 
 if TYPE_CHECKING:
@@ -148,25 +145,17 @@ class Ensemble:
             Where the image cannot be used or has other channels than the training images, its pixel size
             is needed and not known, or a member gives values that are no numbers.
         """
-        (pixels,) = as_images([image], [name])
-        self._check_channels(pixels.shape[-1], name)
-        own, data = (pixels.shape[0], pixels.shape[1]), self.config.data
-        size, target = data.size_of_pixels(pixel_size), data.target_pixel_size
         settings = config or self.config.prediction
-        at_target = target_shape(name, own, size, target)
-        scaled = resampled_image(pixels, settings.scaled(at_target))
+        seen = SeenImage.of(image, name, self.manifest, settings, pixel_size)
         with kept_memory():
             moments = predict_moments(
-                self._ready(settings), scaled, len(self.classes), settings, self._device, progress, name
+                self._ready(settings), seen.image, len(self.classes), settings, self._device, progress, name
             )
-        notes = notes_on(scaled, name, self.manifest, size)
-        if at_target != own:
-            notes.append(resampled_note(name, size, target))
-        moments = calibrated(moments, self.temperature).resized(own)
-        prediction = Prediction.from_moments(moments, self.classes, name, notes)
+        moments = calibrated(moments, self.temperature).resized(seen.shape)
+        prediction = Prediction.from_moments(moments, self.classes, name, seen.notes)
         if self.judge is None:
             return prediction
-        return self.judge.judge(prediction, scaled, name, settings.false_alarm_rate, progress)
+        return self.judge.judge(prediction, seen.image, name, settings.false_alarm_rate, progress)
 
     def predict_blocks(
         self,
@@ -205,7 +194,7 @@ class Ensemble:
         InputError
             Where it has other channels than the training images, or a part of it cannot be read.
         """
-        self._check_channels(len(figures.mean), name)
+        check_channels(len(figures.mean), self.manifest, name)
         settings = config or self.config.prediction
         looks = {
             member.normalisation: member.normalisation.for_figures(figures.mean, figures.std)
@@ -238,15 +227,6 @@ class Ensemble:
         if asked not in self._prepared:
             self._prepared[asked] = prepare(self._predictors, *asked, self._device)
         return self._prepared[asked]
-
-    def _check_channels(self, channels: int, name: str) -> None:
-        if channels != self.channels:
-            raise InputError.one(
-                name,
-                f"has {channels} channels, the ensemble was trained on {self.channels}",
-                "Choose the channels that the training images had, in their order.",
-                "channel-mismatch",
-            )
 
 
 def load_ensemble(folder: Path | str) -> Ensemble:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,11 +95,53 @@ def predict_moments(
     InputError
         Where a member gives values that are no numbers; names it.
     """
-    shape = (image.shape[0], image.shape[1])
-    grid = TileGrid.cover(shape, config.tile_size, config.overlap)
     normalisations: set[Normalisation] = {p.normalisation for p in predictors}
     looks = {normalisation: normalisation.for_image(image) for normalisation in normalisations}
     run = TilePredictor(predictors, looks, n_classes, config, device)
+    return Moments.of(averaged_tiles(run, image, config, device, progress, task))
+
+
+class TileMaps(Protocol):
+    """What makes maps of tiles, as `TilePredictor` does."""
+
+    kinds: tuple[int, ...]
+
+    def maps(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Make maps (N, M, height, width), those of all kinds, of tiles (N, C, height, width)."""
+
+
+def averaged_tiles(
+    run: TileMaps,
+    image: FloatImage,
+    config: PredictionConfig,
+    device: device,
+    progress: ProgressCallback = ignore_progress,
+    task: str = "predict",
+) -> list[NDArray[np.float32]]:
+    """Average the maps of overlapping tiles over an image.
+
+    Parameters
+    ----------
+    run : TileMaps
+        What makes them.
+    image : ndarray of float32, shape (Y, X, C)
+        Intensities as stored; borders of tiles beyond it are mirrored.
+    config : PredictionConfig
+        Size, overlap and blending of the tiles, and how many are taken at once.
+    device : torch.device
+        Where they are made.
+    progress : callable
+        Called after every batch of tiles; may raise `Cancelled`.
+    task : str
+        Name of the task in the progress.
+
+    Returns
+    -------
+    list of ndarray of float32, shape (m, Y, X)
+        One array a kind.
+    """
+    shape = (image.shape[0], image.shape[1])
+    grid = TileGrid.cover(shape, config.tile_size, config.overlap)
     canvas = Canvas(run.kinds, Region(0, shape[0], 0, shape[1]), GridWeights(grid, shape, config.blending))
     channels = np.moveaxis(image, -1, 0)
     done = 0
@@ -108,7 +150,7 @@ def predict_moments(
         canvas.add(starts, run.maps(np.stack([cut(channels, y, x, grid.shape) for y, x in starts])))
         done += len(starts)
         progress(Progress(task, done, len(grid.starts)))
-    return Moments.of(canvas.averages())
+    return canvas.averages()
 
 
 def batches(

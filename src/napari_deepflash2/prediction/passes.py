@@ -75,7 +75,7 @@ class TilePredictor:
         self._n_classes, self._entropy = n_classes, config.entropy
         self._skips_background = config.skip_background
         self._views: tuple[View, ...] = VIEWS[config.test_time_augmentation]
-        self.kinds = (n_classes, n_classes, 1) if config.entropy else (n_classes, n_classes)
+        self.kinds: tuple[int, ...] = (n_classes, n_classes, *((1,) if config.entropy else ()))
 
     def maps(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """Average over members and views.
