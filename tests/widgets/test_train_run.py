@@ -1,54 +1,14 @@
 """The training dock beside a run that only writes what a run writes."""
 
-import json
-
 import numpy as np
 import pytest
 
-from napari_deepflash2.config import Configuration
-from napari_deepflash2.ensemble.manifest import Manifest
-from napari_deepflash2.ensemble.preview import Preview
-from napari_deepflash2.ensemble.run import EventLog, RunLock
 from napari_deepflash2.viewer.pairs import make_pair
 from napari_deepflash2.viewer.placing import role_of
-from napari_deepflash2.viewer.run_sources import write_sources
 from napari_deepflash2.viewer.training import TrainingRun
 from napari_deepflash2.viewer.training_data import take_pairs
 from napari_deepflash2.widgets.train import TrainEnsemble
 from napari_deepflash2.widgets.train_run import MESSAGE_HEIGHT
-
-
-class PretendedRun:
-    """Writes to a run folder, under this process's name."""
-
-    def __init__(self, folder, taken):
-        self.folder = folder
-        (folder / "input").mkdir(parents=True)
-        (folder / "input" / "job.json").write_text(json.dumps({"images": "a", "masks": "b"}))
-        write_sources(taken, folder / "input")
-        Manifest(
-            run="r", members=(), planned=2, classes=(0, 1), channels=1, configuration=Configuration(),
-            image_hashes={}, mask_hashes={}, value_ranges=((0.0, 1.0),), versions={}, environment={},
-        ).save(folder)  # fmt: skip
-        self._lock, self.log = RunLock(folder), EventLog(folder)
-        self._lock.acquire()
-        self.log.write("start", models=2, iterations=100, notes=["2 masks are empty"])
-
-    def step(self, done, fold=1):
-        self.log.write(
-            "progress", task=f"fold {fold}", done=done, total=100, values={"fold": fold, "loss": 0.5}
-        )
-
-    def validates(self, iteration, fold=1, id_="0001_cells"):
-        self.log.write("epoch", fold=fold, iteration=iteration, loss=0.5, val_loss=0.6, val_dice=0.7)
-        image = np.random.default_rng(iteration).random((48, 48, 1)).astype(np.float32)
-        mean = np.stack([1 - image[..., 0], image[..., 0]])
-        Preview.of(id_, image, np.zeros((48, 48), np.uint8), mean).save(self.folder, fold, iteration)
-
-    def ends(self, kind=None, **values):
-        if kind:
-            self.log.write(kind, **values)
-        self._lock.release()
 
 
 @pytest.fixture
@@ -61,10 +21,10 @@ def dock(qtbot, viewer, monkeypatch):
 
 
 @pytest.fixture
-def run(dock, viewer, tmp_path):
+def run(dock, viewer, tmp_path, pretended_run):
     image = viewer.add_image(np.zeros((48, 48)), name="cells")
     taken = take_pairs([make_pair(image, viewer.add_labels(np.ones((48, 48), int), name="truth"))])
-    run = PretendedRun(tmp_path / "ensemble", taken)
+    run = pretended_run(tmp_path / "ensemble", taken)
     dock.training.out.value = run.folder
     return run
 
