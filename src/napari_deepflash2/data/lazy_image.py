@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -251,14 +251,24 @@ def measure(
     InputError
         Where any part of it cannot be read.
     """
-    count, mean, squares = 0, np.zeros(plane.image.channels), np.zeros(plane.image.channels)
-    low, high = np.full_like(mean, np.inf), np.full_like(mean, -np.inf)
     pieces = list(plane.chunks())
-    for done, (rows, columns) in enumerate(pieces, start=1):
-        pixels = plane.read(rows, columns).reshape(-1, plane.image.channels)
+
+    def read() -> Iterator[FloatImage]:
+        for done, (rows, columns) in enumerate(pieces, start=1):
+            yield plane.read(rows, columns)
+            progress(Progress(task, done, len(pieces)))
+
+    return figures_of(read())
+
+
+def figures_of(pieces: Iterable[FloatImage]) -> PlaneFigures:
+    """Measure a plane by pieces (height, width, C) that cover it once."""
+    count, mean, squares = 0, np.zeros(1), np.zeros(1)
+    low, high = np.full(1, np.inf), np.full(1, -np.inf)
+    for piece in pieces:
+        pixels = piece.reshape(-1, piece.shape[-1])
         low, high = np.minimum(low, pixels.min(0)), np.maximum(high, pixels.max(0))
         count, mean, squares = _with_more(count, mean, squares, pixels)
-        progress(Progress(task, done, len(pieces)))
     std = np.sqrt(squares / count)
     ranges = tuple(zip(low.tolist(), high.tolist(), strict=True))
     return PlaneFigures(tuple(mean.tolist()), tuple(std.tolist()), ranges)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from .lazy_image import LazyPlane
 from .normalisation import FloatImage
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+
+class Readable(Protocol):
+    """A plane that is read part by part."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+
+    def read(self, rows: slice, columns: slice) -> FloatImage:
+        """Read a part of it as float32 (Y, X, C)."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +31,25 @@ class ResampledPlane:
 
     Attributes
     ----------
-    plane : LazyPlane
+    plane : Readable
         As it is stored.
     shape : (int, int)
         Height and width wanted.
     """
 
-    plane: LazyPlane
+    plane: Readable
     shape: tuple[int, int]
+
+    def needed(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Find the rows and columns of the stored plane that a part is made of."""
+        found = [
+            _weights(part, old, new)
+            for part, old, new in zip((rows, columns), self.plane.shape, self.shape, strict=True)
+        ]
+        (top, left), (height, width) = zip(
+            *((first, weights.shape[1]) for first, weights in found), strict=True
+        )
+        return slice(top, top + height), slice(left, left + width)
 
     def read(self, rows: slice, columns: slice) -> FloatImage:
         """Read a part, of the resampled plane, as float32 (height, width, C)."""

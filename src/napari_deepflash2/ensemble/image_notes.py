@@ -42,7 +42,12 @@ def notes_on_figures(
     ranges: Sequence[tuple[float, float]], name: str, manifest: Manifest, pixel_size: PixelSize | None = None
 ) -> list[Problem]:
     """Compare an image with those of the training by the least and greatest value of each channel alone."""
-    return [*_pixel_size(name, manifest, pixel_size), *_intensities(ranges, name, manifest)]
+    return [*notes_on_size(name, manifest, pixel_size), *_intensities(ranges, name, manifest)]
+
+
+def notes_on_size(name: str, manifest: Manifest, pixel_size: PixelSize | None) -> list[Problem]:
+    """Compare an image with those of the training by the size of its pixels alone."""
+    return list(_pixel_size(name, manifest, pixel_size))
 
 
 def resampled_note(name: str, size: PixelSize | None, target: float | None) -> Problem:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from ..config import Configuration, PredictionConfig
-from ..data.lazy_image import PlaneFigures
+from ..data.lazy_image import LazyPlane, PlaneFigures
 from ..data.pixel_size import PixelSize
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
 from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
 from ..prediction.blocks import Block, Source, Writer, predict_blocks
 from ..prediction.calibration import calibrated
+from ..prediction.canvas import Region
+from ..prediction.growing import Point
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
@@ -27,6 +29,7 @@ from .manifest import Manifest, MemberRecord
 from .memory import kept_memory
 from .networks import build_network
 from .quality import Quality
+from .region import Grown, RegionRun
 from .review import Review, load_review
 from .seen import SeenImage, check_channels
 from .weights import load_weights
@@ -217,6 +220,26 @@ class Ensemble:
             progress,
             name,
         )
+
+    def predict_region(
+        self,
+        plane: LazyPlane,
+        region: Region,
+        grown: Grown,
+        centre: Point | None = None,
+        config: PredictionConfig | None = None,
+        progress: ProgressCallback = ignore_progress,
+        pixel_size: PixelSize | None = None,
+        figures: PlaneFigures | None = None,
+    ) -> Prediction:
+        """Segment a part of an image tile by tile, as `predict` would whole, and show how it grows.
+
+        See `predict_region` in `napari_deepflash2.ensemble.region` for parameters and errors.
+        """
+        check_channels(plane.image.channels, self.manifest, plane.image.name)
+        settings = config or self.config.prediction
+        run = RegionRun(self, self._ready(settings), self._device, plane, region, settings, pixel_size)
+        return run.predict(grown, centre, figures, progress)
 
     def review(self) -> Review:
         """Load what its models say of the training images that they never saw; see `load_review`."""

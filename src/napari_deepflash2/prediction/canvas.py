@@ -27,6 +27,21 @@ class Region:
         """Height and width."""
         return self.bottom - self.top, self.right - self.left
 
+    @property
+    def spans(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """First row and the one below the last, and likewise the columns."""
+        return (self.top, self.bottom), (self.left, self.right)
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Row and column of its centre."""
+        return (self.top + self.bottom) / 2, (self.left + self.right) / 2
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an image with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
     def touches(self, other: Region) -> bool:
         """Whether the two have a pixel in common."""
         return (
@@ -34,6 +49,15 @@ class Region:
             and other.top < self.bottom
             and self.left < other.right
             and other.left < self.right
+        )
+
+    def within(self, other: Region) -> Region:
+        """Give what the two have in common; they must touch."""
+        return Region(
+            max(self.top, other.top),
+            min(self.bottom, other.bottom),
+            max(self.left, other.left),
+            min(self.right, other.right),
         )
 
 
@@ -93,6 +117,12 @@ class Canvas:
             weights = self._weights.of_tile[rows, columns]
             for sums, maps_ in zip(self._sums, np.split(tile[:, rows, columns], self._ends), strict=True):
                 sums[:, in_rows, in_columns] += weights * maps_
+
+    def sums(self, part: Region) -> list[FloatArray]:
+        """Weighted sums of each kind so far (m, height, width) in a part of the region, as views."""
+        rows = slice(part.top - self._region.top, part.bottom - self._region.top)
+        columns = slice(part.left - self._region.left, part.right - self._region.left)
+        return [sums[:, rows, columns] for sums in self._sums]
 
     def averages(self) -> list[FloatArray]:
         """Weighted means of each kind (m, height, width), once all tiles are added.
