@@ -239,4 +239,4 @@ def test_h6_some_refused_images_are_told_and_have_an_exit_status_of_their_own(
     said = capsys.readouterr()
     (refused,) = [line for line in said.err.splitlines() if "the file is empty" in line]
     assert "2.tif" in refused
-    assert "predictions.csv are in" in said.out
+    assert "predictions.xlsx are in" in said.out

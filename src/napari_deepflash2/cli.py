@@ -193,11 +193,17 @@ def train(
 @app.command()
 def predict(
     images: Annotated[
-        str, typer.Option(help="Folder of images, OME-Zarr among them, or one image, or its address.")
+        list[str],
+        typer.Option(
+            help="Folder of images, OME-Zarr among them; one image, or its address; a list of images (.txt "
+            "with a path in each line, .csv with a column image). May be given several times."
+        ),
     ],
     ensemble: Annotated[Path, typer.Option(help="Folder of a trained ensemble.")],
     out: Out,
-    masks: Annotated[Path | None, typer.Option(help="Folder of true masks, for the Dice.")] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of true masks, for Dice, IoU and average precision.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Predict images of any size with an ensemble."""
@@ -208,7 +214,7 @@ def predict(
         report = predict_folder(images, ensemble, out, masks, settings, bars)
     tell_notes(report.notes)
     show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
-    typer.echo(f"labels/, uncertainty/ and predictions.csv are in {report.out}")
+    typer.echo(f"labels/, uncertainty/, predictions.csv and predictions.xlsx are in {report.out}")
     if report.refused:
         typer.echo(InputError(report.refused), err=True)
         raise typer.Exit(SOME_REFUSED)

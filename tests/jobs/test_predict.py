@@ -11,6 +11,7 @@ from napari_deepflash2.config import Configuration
 from napari_deepflash2.consensus import dice
 from napari_deepflash2.data import read_image
 from napari_deepflash2.jobs import predict_folder
+from napari_deepflash2.objects import average_precisions, class_objects
 from napari_deepflash2.progress import Cancelled, Progress
 
 COLUMNS = [
@@ -95,6 +96,42 @@ def test_with_masks_the_table_has_the_dice(folders: Path, tiny_ensemble: Path, t
     labels = tifffile.imread(tmp_path / "labels" / "2.tif")
     truth = tifffile.imread(folders / "masks" / "2_mask.tif")
     assert table.loc["2", "dice"] == pytest.approx(dice(labels > 0, truth > 0))
+    both, either = (labels > 0) & (truth > 0), (labels > 0) | (truth > 0)
+    assert table.loc["2", "iou"] == pytest.approx(both.sum() / either.sum())
+    precisions = average_precisions(class_objects(truth, 255), class_objects(labels, 255))
+    assert table.loc["2", "ap_50"] == pytest.approx(precisions[0])
+    assert table.loc["2", "ap"] == pytest.approx(precisions.mean())
+
+
+def test_the_excel_file_has_the_same_table_with_notes_and_what_was_refused(
+    with_bad_images: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    report = predict_folder(with_bad_images, tiny_ensemble, tmp_path / "out")
+    sheets = pd.read_excel(tmp_path / "out" / "predictions.xlsx", sheet_name=None, dtype={"image": str})
+    assert list(sheets) == ["predictions", "notes", "refused"]
+    assert sheets["predictions"]["image"].tolist() == ["1", "3"]
+    np.testing.assert_allclose(sheets["predictions"]["score"], report.table["score"])
+    assert sheets["notes"]["code"].tolist() == [note.code for note in report.notes]
+    assert [Path(where).name for where in sheets["refused"]["where"]] == ["2.tif", "4.tif"]
+
+
+def test_h6_a_list_of_images_is_predicted_but_for_what_is_missing(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    names = "\n".join(str(folders / "images" / name) for name in ("3.tif", "x.tif", "1.tif"))
+    (tmp_path / "list.txt").write_text(names)
+    report = predict_folder(tmp_path / "list.txt", tiny_ensemble, tmp_path / "out")
+    assert report.table["image"].tolist() == ["3", "1"]
+    assert [problem.code for problem in report.refused] == ["missing-image"]
+
+
+def test_single_images_are_held_against_their_masks(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    images = [folders / "images" / "3.tif", folders / "images" / "1.tif"]
+    some = predict_folder(images, tiny_ensemble, tmp_path / "a", folders / "masks").table.set_index("image")
+    all_ = predict_folder(folders / "images", tiny_ensemble, tmp_path / "b", folders / "masks").table
+    assert some["dice"].to_dict() == all_.set_index("image")["dice"].drop("2").to_dict()
 
 
 def test_results_keep_the_pixel_size_of_the_image(folders: Path, tiny_ensemble: Path, tmp_path: Path) -> None:

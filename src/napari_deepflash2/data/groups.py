@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InputError, Problem, listed, raise_if_any
+from .csv_table import read_columns
 from .folders import image_id, same_name_key
 
 Groups = Sequence[Hashable] | Mapping[str, Hashable] | Path | str
 Row = tuple[str, str]
 
 _COLUMNS = ("image", "group")
-_MOST_BYTES = 2**24
 # A name such as "animal3_01": what comes before the last number, if that is the number of a thing itself.
 _NUMBERED = re.compile(r"(?P<group>.*\d)[\s._-]+[a-z]{0,8}\d+", re.IGNORECASE)
 _THING = re.compile(
@@ -73,20 +72,8 @@ def read_groups(path: Path | str) -> list[Row]:
         Where the file cannot be read as such a table.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise _unreadable(path, "larger than a table of groups can be (16 MiB)")
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-            stream.seek(0)
-            rows = list(csv.DictReader(stream, delimiter=_separator(header), restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _unreadable(path, str(error)) from error
-    named = [{_plain(name): value for name, value in row.items() if name is not None} for row in rows]
-    if not named or any(column not in named[0] for column in _COLUMNS):
-        found = f"its columns are {listed(list(rows[0]))}" if rows else "it has no row"
-        raise _unreadable(path, found)
-    return [(row["image"].strip(), row["group"].strip()) for row in named if any(row.values())]
+    rows = read_columns(path, _COLUMNS, lambda found: _unreadable(path, found))
+    return [(row["image"], row["group"]) for row in rows]
 
 
 def suggested_groups(ids: Sequence[str]) -> list[Problem]:
@@ -109,14 +96,6 @@ def suggested_groups(ids: Sequence[str]) -> list[Problem]:
             "groups-suggested",
         )
     ]
-
-
-def _separator(header: str) -> str:
-    return max(",;\t", key=header.count)
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()
 
 
 def _unreadable(path: Path, found: str) -> InputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,13 @@ import numpy as np
 
 from ..config import Configuration
 from ..data import ImageFile
-from ..data.pixel_size import PixelSize
-from ..data.resampling import target_shape
-from ..data.set_checks import in_channels
 from ..data.set_reading import read_set_image
 from ..errors import InputError, Problem, raise_if_any
 from ..progress import Progress, ProgressCallback, ignore_progress
-from ..tables import write_csv
+from ..tables import write_csv, write_xlsx
+from .fitting import checked_inputs, known_size
 from .folders import claim_output
-from .inputs import Input, find_inputs
+from .inputs import Images, Input, find_inputs
 from .maps import Maps, leading_shape, planes_of, wanted_maps
 from .predict_large import LargePrediction, predict_large
 from .predicted import Predicted, Predictions
@@ -42,7 +40,7 @@ class PredictionReport:
     Attributes
     ----------
     out : Path
-        Folder with ``labels/``, ``uncertainty/`` and ``predictions.csv``.
+        Folder with ``labels/``, ``uncertainty/``, ``predictions.csv`` and ``predictions.xlsx``.
     table : DataFrame
         One row per image, or per slice of a stack; empty cells where a figure is not known.
     notes : tuple of Problem
@@ -56,16 +54,25 @@ class PredictionReport:
     notes: tuple[Problem, ...]
     refused: tuple[Problem, ...] = ()
 
+    @property
+    def sheets(self) -> dict[str, pd.DataFrame]:
+        """The tables of ``predictions.xlsx``: ``predictions``, ``notes`` and ``refused``."""
+        return {
+            "predictions": self.table,
+            "notes": _table_of_problems(self.notes),
+            "refused": _table_of_problems(self.refused),
+        }
+
 
 def predict_folder(
-    images_dir: Path | str,
+    images: Images,
     ensemble_dir: Path | str,
     out: Path | str,
     masks_dir: Path | str | None = None,
     config: Configuration | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> PredictionReport:
-    """Predict every image of a folder, slice by slice where it is a stack.
+    """Predict every image of a folder or list, slice by slice where it is a stack.
 
     Images that cannot be read or do not fit are passed over. What an earlier run has predicted of the same
     image, with the same ensemble and settings, is kept; so a run that was interrupted goes on.
@@ -75,16 +82,19 @@ def predict_folder(
 
     Parameters
     ----------
-    images_dir, ensemble_dir : path
-        Images of the kind the ensemble was trained on, or one of them, and the folder of the ensemble.
+    images : path, str, or sequence of these
+        A folder of images of the kind the ensemble was trained on, single ones, or a list of them in a file;
+        see `find_inputs`.
+    ensemble_dir : path
+        The ensemble.
     out : path
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
-        in [0, 1] on one scale for all images, are written here, and ``predictions.csv``; further maps where
-        the settings ask for them (see `jobs.maps`), and ``ood_map/ID.tif`` where the ensemble knows what its
-        training images look like.
+        in [0, 1] on one scale for all images, are written here, ``predictions.csv`` and
+        ``predictions.xlsx``; further maps where the settings ask for them (see `jobs.maps`), and
+        ``ood_map/ID.tif`` where the ensemble knows what its training images look like.
     masks_dir : path, optional
-        True masks, paired by ID; the table then has the Dice of each image, over the pixels that were
-        judged. With them no image is passed over: scores are of all or of none.
+        True masks, paired by ID; the table then has Dice, IoU and average precision of each image, over the
+        pixels that were judged. With them no image is passed over: scores are of all or of none.
     config : Configuration, optional
         Its parts ``data`` and ``prediction`` are used; by default those the ensemble was trained with.
     progress : ProgressCallback
@@ -98,13 +108,15 @@ def predict_folder(
     """
     from ..ensemble import load_ensemble
 
-    out = claim_output(out, images_dir, ensemble_dir, masks_dir)
+    given, missing = find_inputs(images)
+    out = claim_output(out, *_sources(images), ensemble_dir, masks_dir)
     ensemble = load_ensemble(ensemble_dir)
     config = config or ensemble.config
-    inputs, refused = _checked_inputs(images_dir, ensemble, config)
+    inputs, refused = checked_inputs(given, ensemble, config)
+    refused = [*missing, *refused]
     if masks_dir or not inputs:
         raise_if_any(refused)
-    targets = read_targets(images_dir, masks_dir, ensemble.classes, config.data) if masks_dir else {}
+    targets = _targets(inputs, masks_dir, ensemble, config) if masks_dir else {}
     job = _Job(ensemble, out, config, progress)
     found: list[Predicted] = []
     for done, item in enumerate(inputs, start=1):
@@ -116,9 +128,11 @@ def predict_folder(
     if not found:
         raise InputError(dict.fromkeys(refused))
     table = _table([row for one in found for row in one.rows])
-    write_csv(table, out / "predictions.csv")
     notes = [*ensemble.notes, *ensemble.unknown, *(note for one in found for note in one.notes)]
-    return PredictionReport(out, table, tuple(notes), tuple(refused))
+    report = PredictionReport(out, table, tuple(notes), tuple(refused))
+    write_csv(table, out / "predictions.csv")
+    write_xlsx(report.sheets, out / "predictions.xlsx")
+    return report
 
 
 class _Job:
@@ -147,7 +161,7 @@ class _Job:
 
     def _predict_whole(self, item: Input, target: Target | None) -> Predicted:
         image = read_set_image(item.path, self._config.data)
-        size = _known_size(image.pixel_size, self._ensemble, self._config)
+        size = known_size(image.pixel_size, self._ensemble, self._config)
         predictions = [
             self._ensemble.predict(plane, self._config.prediction, name=Path(item.path).name, pixel_size=size)
             for plane in planes_of(image, self._ensemble.channels)
@@ -159,44 +173,15 @@ class _Job:
         return Predicted(list(_rows_of(item.id, image, predictions, target)), notes)
 
 
-def _checked_inputs(
-    images_dir: Path | str, ensemble: Ensemble, config: Configuration
-) -> tuple[list[Input], list[Problem]]:
-    """Divide what is there into what can be predicted and what is wrong with the rest."""
-    good: list[Input] = []
-    problems: list[Problem] = []
-    for item in find_inputs(images_dir):
-        try:
-            _check(item, ensemble, config)
-        except InputError as error:
-            problems.extend(error.problems)
-        else:
-            good.append(item)
-    return good, problems
+def _sources(images: Images) -> list[Path | str]:
+    return [images] if isinstance(images, str | Path) else list(images)
 
 
-def _check(item: Input, ensemble: Ensemble, config: Configuration) -> None:
-    large = item.opened(config.data)
-    if large is not None:
-        shape, size, channels = large.shape, large.pixel_size, large.channels
-    else:
-        image = read_set_image(item.path, config.data)
-        y = image.axes.index("Y")
-        shape, size = (image.data.shape[y], image.data.shape[y + 1]), image.pixel_size
-        channels = in_channels(image, ensemble.channels).shape[-1]
-    size = _known_size(size, ensemble, config)
-    target_shape(str(item.path), shape, size, ensemble.config.data.target_pixel_size)
-    if channels != ensemble.channels:
-        raise InputError.one(
-            item.path,
-            f"has {channels} channels, the ensemble was trained on {ensemble.channels}",
-            "Choose images with the channels of the training images, in the same order.",
-            "channel-mismatch",
-        )
-
-
-def _known_size(size: PixelSize | None, ensemble: Ensemble, config: Configuration) -> PixelSize | None:
-    return config.data.size_of_pixels(size) or ensemble.config.data.size_of_pixels(None)
+def _targets(
+    inputs: Sequence[Input], masks_dir: Path | str, ensemble: Ensemble, config: Configuration
+) -> dict[str, Target]:
+    whole = [Path(item.path) for item in inputs if item.opened(config.data) is None]
+    return read_targets(whole, masks_dir, ensemble.classes, config.data) if whole else {}
 
 
 def _rows_of(
@@ -211,7 +196,7 @@ def _rows_of(
         }
         if prediction.expected_dice_interval:
             row["expected_dice_low"], row["expected_dice_high"] = prediction.expected_dice_interval
-        yield row if target is None else row | target.dice(prediction.labels, index)
+        yield row if target is None else row | target.scores(prediction.labels, index)
 
 
 def _rows_of_large(name: str, found: LargePrediction) -> Iterator[dict[str, Any]]:
@@ -229,3 +214,10 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
     table = pd.DataFrame(rows)
     return table.drop(columns="slice") if not table["slice"].any() else table
+
+
+def _table_of_problems(problems: Sequence[Problem]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = ["where", "found", "remedy", "code"]
+    return pd.DataFrame([[getattr(one, name) for name in columns] for one in problems], columns=columns)

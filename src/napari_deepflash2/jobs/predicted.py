@@ -80,8 +80,7 @@ class Predictions:
     def _key(self, path: Path, target: Target | None) -> str:
         mask = hashlib.sha256()
         if target is not None:
-            mask.update(target.values.tobytes())
-            mask.update(target.judged.tobytes())
+            mask.update(target.labels.tobytes())
         depends_on = {**self._settings, "image": sha256_of(path), "mask": mask.hexdigest()}
         return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import DataConfig
-from ..consensus import dice
-from ..data import MaskSet, interpret_masks, pair_images_and_masks
+from ..data import MaskSet, image_id, interpret_masks, list_images
 from ..data.check import read_pairs
 from ..data.ignored import IGNORE, judged
+from ..data.pairing import pair_names
 from ..data.set_checks import problems_of_set
 from ..errors import InputError, Problem, raise_if_any
+from ..objects import score_labels
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,17 @@ class Target:
 
     Attributes
     ----------
-    values : ndarray of int, shape (..., Y, X)
-        Class values as an ensemble predicts them; the background where a pixel was not judged.
-    judged : ndarray of bool, same shape
-        What counts.
-    background : int
-        The class value that is no object.
+    labels : ndarray of uint8, shape (..., Y, X)
+        Classes of an ensemble, 0 to L - 1 in its order; `IGNORE` where a pixel was not judged.
+    classes : tuple of int
+        The L values by which users know them, the background first.
     """
 
-    values: NDArray[np.integer]
-    judged: NDArray[np.bool_]
-    background: int
+    labels: NDArray[np.uint8]
+    classes: tuple[int, ...]
 
-    def dice(self, predicted: NDArray[np.integer], index: tuple[int, ...]) -> dict[str, float | None]:
-        """Dice of a plane, over the pixels that were judged.
+    def scores(self, predicted: NDArray[np.integer], index: tuple[int, ...]) -> dict[str, float | None]:
+        """Score a plane over the pixels that were judged.
 
         Parameters
         ----------
@@ -49,29 +47,57 @@ class Target:
         Returns
         -------
         dict of str to float or None
-            ``dice``, the mean over classes, and ``dice_CLASS`` where there are several; in [0, 1], 1 where
-            both masks are empty, None where nothing was judged.
+            See `score_labels`, and ``iou`` likewise; all of it None where nothing was judged.
         """
-        known = self.judged[index]
-        if not known.any():
-            return {"dice": None}
-        labels, true = predicted[known], self.values[index][known]
-        classes = [value for value in np.union1d(labels, true) if value != self.background]
-        of_class: dict[str, float | None] = {
-            f"dice_{value}": dice(labels == value, true == value) for value in classes
-        }
-        mean = float(np.mean(list(of_class.values()))) if of_class else 1.0
-        return {"dice": mean} | (of_class if len(classes) > 1 else {})
+        truth = self.labels[index]
+        found = with_iou(score_labels(numbered(predicted, self.classes), truth, self.classes))
+        return found if judged(truth).any() else dict.fromkeys(found)
 
 
-def read_targets(
-    images_dir: Path | str, masks_dir: Path | str, classes: Sequence[int], config: DataConfig
-) -> dict[str, Target]:
-    """Read the true masks of a folder of images in the class values of an ensemble.
+def numbered(labels: NDArray[np.integer], classes: Sequence[int]) -> NDArray[np.uint8]:
+    """Put the numbers 0 to L - 1 in place of the L values of classes."""
+    found = np.zeros(labels.shape, np.uint8)
+    for number, value in enumerate(classes[1:], start=1):
+        found[labels == value] = number
+    return found
+
+
+def with_iou(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Add intersection over union to scores, which is the Dice in other units: D / (2 - D).
 
     Parameters
     ----------
-    images_dir, masks_dir : path
+    scores : mapping of str to float or None
+        As `score_labels` gives them.
+
+    Returns
+    -------
+    dict of str to float or None
+        ``iou`` after ``dice``, the mean over the classes that either holds, and ``iou_VALUE`` of each where
+        there is a ``dice_VALUE``.
+    """
+    of_classes = {
+        name.replace("dice", "iou"): None if value is None else value / (2 - value)
+        for name, value in scores.items()
+        if name.startswith("dice")
+    }
+    known = [value for name, value in of_classes.items() if name != "iou" and value is not None]
+    if known:
+        of_classes["iou"] = float(np.mean(known))
+    first, *rest = scores
+    return {first: scores[first], **of_classes, **{name: scores[name] for name in rest}}
+
+
+def read_targets(
+    images: Sequence[Path], masks_dir: Path | str, classes: Sequence[int], config: DataConfig
+) -> dict[str, Target]:
+    """Read the true masks of images in the classes of an ensemble.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        Files.
+    masks_dir : path
         Paired as for training.
     classes : sequence of int
         Those of the ensemble, the background first.
@@ -89,11 +115,30 @@ def read_targets(
         Where masks cannot be paired or read, do not fit their images, or hold classes that the ensemble
         does not know.
     """
-    pairs, problems = read_pairs(pair_images_and_masks(images_dir, masks_dir), config)
-    raise_if_any([*problems, *problems_of_set(pairs)])
-    masks = [pair.mask.data for pair in pairs]
-    labels, values = _labels(masks, [str(pair.mask_path) for pair in pairs], masks_dir, classes, config)
-    return {pair.id: _target(own, values) for pair, own in zip(pairs, labels, strict=True)}
+    if Path(masks_dir).resolve() in {path.parent.resolve() for path in images}:
+        raise InputError.one(
+            masks_dir, "holds images and masks alike", "Put them into two folders.", "same-folder"
+        )
+    pairs = pair_names(images, list_images(masks_dir)).pairs
+    masks = _masks(pairs, config)
+    labels, values = _labels(masks, [str(path) for _, path in pairs], masks_dir, classes, config)
+    numbers = np.full(256, IGNORE, np.uint8)
+    numbers[: len(values)] = [list(classes).index(value) for value in values]
+    return {
+        image_id(image): Target(numbers[own], tuple(classes))
+        for (image, _), own in zip(pairs, labels, strict=True)
+    }
+
+
+def _masks(pairs: Sequence[tuple[Path, Path]], config: DataConfig) -> list[NDArray[np.integer]]:
+    """Read all masks, and each image only as long as it is compared with its mask."""
+    masks, problems = [], []
+    for paths in pairs:
+        read, of_pair = read_pairs([paths], config)
+        problems += [*of_pair, *problems_of_set(read)]
+        masks += [pair.mask.data for pair in read]
+    raise_if_any(problems)
+    return masks
 
 
 def _labels(
@@ -114,11 +159,6 @@ def _labels(
     given = classes if ignore == 0 else config.mask_classes
     found = interpret_masks(masks, names, config.mask_kind, given, ignore=ignore)
     return found.labels, _in_classes_of(found, classes, masks_dir)
-
-
-def _target(labels: NDArray[np.uint8], values: NDArray[np.integer]) -> Target:
-    known = judged(labels)
-    return Target(values[np.where(known, labels, 0)], known, int(values[0]))
 
 
 def _in_classes_of(masks: MaskSet, classes: Sequence[int], masks_dir: Path | str) -> NDArray[np.integer]:
