@@ -24,6 +24,7 @@ _HOMES = {
     "find_learning_rate": "ensemble",
     "load_ensemble": "ensemble",
     "load_review": "ensemble",
+    "find_objects": "objects",
     "make_cells": "sample_data",
     "simulate_experts": "sample_data",
     "load_nuclei": "sample_data",

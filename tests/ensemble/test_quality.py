@@ -15,11 +15,12 @@ import torch
 
 from napari_deepflash2.config import PredictionConfig
 from napari_deepflash2.ensemble import load_ensemble, load_review, train_ensemble
-from napari_deepflash2.ensemble.manifest import Manifest
+from napari_deepflash2.ensemble.manifest import Manifest, QualityRecord
 from napari_deepflash2.ensemble.quality import Quality
 from napari_deepflash2.ensemble.quality_making import with_quality
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.jobs.review import review_ensemble
+from napari_deepflash2.objects import ObjectQuality, ObjectTraits, best_overlaps, separate_objects
 from napari_deepflash2.prediction import predict_moments
 from napari_deepflash2.prediction.calibration import tempered
 from napari_deepflash2.prediction.quality import Traits
@@ -164,6 +165,66 @@ def test_an_ensemble_of_before_knows_nothing_until_it_is_reviewed(learned: Path,
     assert load_ensemble(learned).predict(_new(make_blobs)).expected_dice is not None
 
 
+def test_objects_are_expected_to_overlap_as_those_did_that_looked_like_them(
+    learned_once: Path, make_blobs: Blobs
+) -> None:
+    quality, review, ensemble = _quality(learned_once), load_review(learned_once), load_ensemble(learned_once)
+    traits, overlaps = [], []
+    for name in review.groups:
+        maps = tempered(review.probabilities(name).astype(np.float32), quality.card.temperature)
+        winners = maps.argmax(0).astype(np.uint8)
+        traits.append(ObjectTraits.of(separate_objects(winners), winners, maps))
+        overlaps.append(best_overlaps(separate_objects(winners), winners, review.mask(name)))
+    again = ObjectQuality.of(traits, overlaps, list(review.groups.values()))
+    assert quality.card.objects == sum(map(len, overlaps))
+    assert quality.objects is not None
+    assert again is not None
+    np.testing.assert_allclose(again.coefficients, quality.objects.coefficients)
+    image, truth = (one[0] for one in make_blobs(1, size=128, seed=9))
+    prediction = ensemble.predict(image)
+    found = ensemble.find_objects(prediction, (0.5, 0.5))
+    assert found.table["expected_iou"].between(0, 1).all()
+    assert found.table["area_um2"].tolist() == (found.table["area"] / 4).tolist()
+    winners = prediction.labels.astype(np.uint8)
+    true = best_overlaps(found.labels, winners, truth.astype(np.uint8))
+    assert np.corrcoef(found.table["expected_iou"].astype(float), true)[0, 1] > 0.5
+
+
+def test_nothing_is_expected_of_objects_on_an_image_of_another_kind(learned_once: Path) -> None:
+    ensemble = load_ensemble(learned_once)
+    y, x = np.mgrid[:128, :128]
+    prediction = ensemble.predict((1000 * ((x + y) % 8 < 4)).astype(np.uint16))
+    assert prediction.is_ood
+    table = ensemble.find_objects(prediction).table
+    assert len(table)
+    assert table["expected_iou"].isna().all()
+
+
+def test_quality_of_before_objects_loads_says_so_and_is_made_anew_by_a_review(
+    learned: Path, make_blobs: Blobs
+) -> None:
+    card = json.loads((learned / "quality.json").read_text())
+    del card["objects"]
+    (learned / "quality.json").write_text(json.dumps(card | {"key": "of before"}))
+    with np.load(learned / "quality.npz") as stored:
+        arrays = {name: array for name, array in stored.items() if not name.startswith("objects.")}
+    np.savez(learned / "quality.npz", **arrays)
+    hashes = [
+        hashlib.sha256((learned / f"quality.{end}").read_bytes()).hexdigest() for end in ("json", "npz")
+    ]
+    record = QualityRecord(sha256=hashes[0], arrays_sha256=hashes[1])
+    Manifest.load(learned).model_copy(update={"quality": record}).save(learned)
+    ensemble, image = load_ensemble(learned), _new(make_blobs)
+    prediction = ensemble.predict(image)
+    assert prediction.expected_dice is not None
+    assert ensemble.find_objects(prediction).table["expected_iou"].isna().all()
+    assert any("objects" in problem.found and "review" in problem.remedy for problem in ensemble.unknown)
+    review_ensemble(learned)
+    ensemble = load_ensemble(learned)
+    assert not any("objects" in problem.found for problem in ensemble.unknown)
+    assert ensemble.find_objects(prediction).table["expected_iou"].notna().all()
+
+
 @pytest.mark.parametrize("name", ["quality.json", "quality.npz"])
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_a_damaged_file_is_refused_and_mended_by_a_review(learned: Path, name: str, damage: str) -> None:
@@ -212,4 +273,5 @@ def test_images_that_the_initial_weights_had_learned_teach_nothing(learned: Path
     assert (quality.card.images, quality.card.temperature) == (0, 1)
     assert quality.dice is None
     assert quality.likeness is None
-    assert len(quality.card.unknown) == 2
+    assert quality.objects is None
+    assert len(quality.card.unknown) == 3

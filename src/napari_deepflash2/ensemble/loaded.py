@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from ..config import Configuration, PredictionConfig
 from ..data.lazy_image import LazyPlane, PlaneFigures
 from ..data.pixel_size import PixelSize
+from ..data.resampling import target_shape
 from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
+from ..objects import ObjectMap, find_objects
 from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
 from ..prediction.blocks import Block, Source, Writer, predict_blocks
 from ..prediction.calibration import calibrated
@@ -112,11 +114,10 @@ class Ensemble:
             )
             remedy = "When all its models are trained, napari-deepflash2 review --ensemble DIR makes it."
             return (Problem(where, found, remedy, "no-quality"),)
+        card = self.judge.quality.card
         remedy = "Train on more images, of more groups (animals, slides, stacks)."
-        return tuple(
-            Problem(where, f"not known: {what}", remedy, "quality-unknown")
-            for what in self.judge.quality.card.unknown
-        )
+        unknown = [Problem(where, f"not known: {what}", remedy, "quality-unknown") for what in card.unknown]
+        return (*unknown, *((_before_objects(where),) if card.objects is None else ()))
 
     def predict(
         self,
@@ -241,6 +242,32 @@ class Ensemble:
         run = RegionRun(self, self._ready(settings), self._device, plane, region, settings, pixel_size)
         return run.predict(grown, centre, figures, progress)
 
+    def find_objects(
+        self, prediction: Prediction, pixel_size: PixelSize | None = None, name: str = "image"
+    ) -> ObjectMap:
+        """Find the objects of one of its predictions.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            As `predict` gives it.
+        pixel_size : (float, float), optional
+            Height and width of a pixel in micrometres.
+        name : str
+            What the user calls the image.
+
+        Returns
+        -------
+        ObjectMap
+            Each with its uncertainty and, where it is known and the image is like the training images, the
+            overlap to be expected with a true object.
+        """
+        data = self.config.data
+        own, size = prediction.labels.shape, data.size_of_pixels(pixel_size)
+        height, width = target_shape(name, (own[0], own[1]), size, data.target_pixel_size)
+        quality = None if self.judge is None else self.judge.quality.objects
+        return find_objects(prediction, self.classes, size, quality, height * width / prediction.labels.size)
+
     def review(self) -> Review:
         """Load what its models say of the training images that they never saw; see `load_review`."""
         return load_review(self.folder)
@@ -355,6 +382,15 @@ def _notes(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
 def _told(folder: Path, member: MemberRecord, note: str) -> Problem:
     remedy = f"Compare its held-out Dice ({member.best_dice:.3f}) with that of the other models."
     return Problem(str(folder / member.file), note, remedy, "training-note")
+
+
+def _before_objects(where: str) -> Problem:
+    return Problem(
+        where,
+        "not known: expected overlap of objects, which the version that made quality.json did not measure",
+        "napari-deepflash2 review --ensemble DIR measures it.",
+        "quality-unknown",
+    )
 
 
 def _incomplete(folder: Path, manifest: Manifest) -> Problem:

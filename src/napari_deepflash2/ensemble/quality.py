@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 from ..files import write_text, written_aside
+from ..objects import ObjectQuality
 from ..prediction.likeness import Familiar, Unseen
 from ..prediction.quality import QualityModel
 from .manifest import QualityRecord
@@ -42,6 +43,8 @@ class Card(BaseModel):
         Side at most of the tiles in which images are compared with the training images, in pixels.
     unknown : tuple of str
         What is not known, and why.
+    objects : int or None
+        How many objects were found on those images; None where a version made it that looked at none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -54,6 +57,7 @@ class Card(BaseModel):
     error_after: float = Field(ge=0, le=1)
     tile_size: int = Field(ge=32)
     unknown: tuple[str, ...]
+    objects: int | None = Field(None, ge=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +89,14 @@ class Quality:
         None where too few images are there.
     likeness : Likeness or None
         Likewise.
+    objects : ObjectQuality or None
+        Likewise, and of ensembles of earlier versions.
     """
 
     card: Card
     dice: QualityModel | None
     likeness: Likeness | None
+    objects: ObjectQuality | None
 
     def save(self, folder: Path) -> QualityRecord:
         """Write both files; gives what the manifest vouches for them with."""
@@ -119,7 +126,7 @@ class Quality:
             card = Card.model_validate_json(text)
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 arrays = dict(stored)
-            return cls(card, _dice_of(arrays), _likeness_of(arrays))
+            return cls(card, _dice_of(arrays), _likeness_of(arrays), _objects_of(arrays))
         except (ValidationError, ValueError, KeyError) as error:
             _refuse(folder / QUALITY, f"does not hold what it should ({error})")
 
@@ -127,6 +134,8 @@ class Quality:
         arrays: dict[str, NDArray[Any]] = {}
         if self.dice is not None:
             arrays |= {f"dice.{name}": array for name, array in _values(self.dice).items()}
+        if self.objects is not None:
+            arrays |= {f"objects.{name}": array for name, array in _values(self.objects).items()}
         if self.likeness is not None:
             for kind in ("images", "cells"):
                 values = _values(getattr(self.likeness, kind))
@@ -136,13 +145,18 @@ class Quality:
         return arrays
 
 
-def _values(of: QualityModel | Unseen) -> dict[str, NDArray[Any]]:
+def _values(of: QualityModel | ObjectQuality | Unseen) -> dict[str, NDArray[Any]]:
     return {field.name: getattr(of, field.name) for field in fields(of)}
 
 
 def _dice_of(arrays: Mapping[str, NDArray[Any]]) -> QualityModel | None:
     own = _within(arrays, "dice.")
     return QualityModel(**own) if own else None
+
+
+def _objects_of(arrays: Mapping[str, NDArray[Any]]) -> ObjectQuality | None:
+    own = _within(arrays, "objects.")
+    return ObjectQuality(**own) if own else None
 
 
 def _likeness_of(arrays: Mapping[str, NDArray[Any]]) -> Likeness | None:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from ..data.ignored import judged
 from ..errors import InputError
+from ..objects import ObjectQuality, ObjectTraits, best_overlaps, separate_objects
 from ..prediction import Reliability
 from ..prediction.calibration import fit_temperature, tempered
 from ..prediction.encoder import Encoder, statistics_of
 from ..prediction.likeness import Familiar, Unseen, score_of_image
 from ..prediction.quality import LEAST_GROUPS, QualityModel, Traits
+from ..prediction.result import most_probable
 from ..progress import Progress, ProgressCallback, ignore_progress
 from .loaded import load_member
 from .manifest import Manifest, MemberRecord
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 TASK = "quality"
 
 # Of what is made; with a higher number it is made anew.
-_VERSION = 1
+_VERSION = 2
 # More from one image teach little: its pixels are alike.
 _PIXELS_PER_IMAGE = 20_000
 
@@ -113,6 +115,7 @@ class _Making:
         probabilities, truth = self._pixels()
         temperature = fit_temperature(probabilities, truth) if truth.size else 1.0
         dice, likeness = self._dice(temperature), self._likeness()
+        objects, n_objects = self._objects(temperature)
         groups = len({item.group for item in self._items})
         card = Card(
             key=key,
@@ -122,9 +125,10 @@ class _Making:
             error_before=_error(probabilities, truth),
             error_after=_error(tempered(probabilities, temperature), truth),
             tile_size=self._manifest.configuration.prediction.tile_size,
-            unknown=tuple(_unknown(groups, dice, likeness)),
+            unknown=tuple(_unknown(groups, n_objects, dice, likeness, objects)),
+            objects=n_objects,
         )
-        return Quality(card, dice, likeness)
+        return Quality(card, dice, likeness, objects)
 
     def _pixels(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Draw judged pixels of all images: probabilities (L, N) and true classes (N,)."""
@@ -150,6 +154,18 @@ class _Making:
             [item.dice for item in known if item.dice is not None],
             [item.group for item in known],
         )
+
+    def _objects(self, temperature: float) -> tuple[ObjectQuality | None, int]:
+        """Learn how good objects are, and count them."""
+        traits, overlaps = [], []
+        for item in self._items:
+            probabilities = tempered(self._probabilities(item), temperature)
+            winners = most_probable(probabilities)
+            labels = separate_objects(winners)
+            traits.append(ObjectTraits.of(labels, winners, probabilities))
+            overlaps.append(best_overlaps(labels, winners, self._review.mask(item.name)[item.place]))
+        found = ObjectQuality.of(traits, overlaps, [item.group for item in self._items])
+        return found, sum(int(np.isfinite(one).sum()) for one in overlaps)
 
     def _likeness(self) -> Likeness | None:
         members = [member for member in self._manifest.members if self._groups_learned(member) > 1]
@@ -224,7 +240,13 @@ def _error(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> floa
     return found.expected_calibration_error or 0.0
 
 
-def _unknown(groups: int, dice: QualityModel | None, likeness: Likeness | None) -> Iterator[str]:
+def _unknown(
+    groups: int,
+    n_objects: int,
+    dice: QualityModel | None,
+    likeness: Likeness | None,
+    objects: ObjectQuality | None,
+) -> Iterator[str]:
     few = f"the {groups} group{'s' * (groups != 1)} of images that a model left out are too few"
     if dice is None:
         yield f"expected Dice: {few}, or nothing was predicted on them"
@@ -232,3 +254,5 @@ def _unknown(groups: int, dice: QualityModel | None, likeness: Likeness | None) 
         yield f"interval of the expected Dice: {few}, {dice.missing_groups} more are needed"
     if likeness is None:
         yield f"likeness to the training images: {few}"
+    if objects is None:
+        yield f"expected overlap of objects: {few}, or the {n_objects} objects on them are"
