@@ -25,6 +25,7 @@ _HOMES = {
     "load_ensemble": "ensemble",
     "load_review": "ensemble",
     "find_objects": "objects",
+    "measure_hesitation": "prediction",
     "make_cells": "sample_data",
     "simulate_experts": "sample_data",
     "load_nuclei": "sample_data",

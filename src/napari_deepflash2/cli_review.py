@@ -29,6 +29,7 @@ def review(
 ) -> None:
     """Show what an ensemble says of its training images, each by the model that never saw it."""
     from .jobs.review import review_ensemble
+    from .prediction import hesitation_in_words
 
     found = review_ensemble(ensemble, experts)
     tell_notes(found.notes)
@@ -42,6 +43,8 @@ def review(
         table = found.against_experts.rename(columns=lambda name: name.removeprefix("expert "))
         show(table.set_index("image"), "Model against experts, Dice")
         typer.echo(_place(found.against_experts))
+    if found.hesitation is not None:
+        typer.echo(hesitation_in_words(found.hesitation.auroc))
     typer.echo(f"Tables and figures are in {ensemble}")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from napari_deepflash2 import load_review
 from napari_deepflash2.consensus import dice
@@ -139,6 +140,9 @@ def test_the_tables_are_on_disk_too(reviewed_once: Path) -> None:
         stored = pd.read_csv(reviewed_once / f"{name}.csv", dtype={"image": str, "group": str})
         pd.testing.assert_frame_equal(stored, table.astype(stored.dtypes.to_dict()))
     assert review.against_experts is None
+    assert review.hesitation is None
+    assert review.hesitation_images is None
+    assert review.hesitation_regions.empty
     assert review.notes == ()
 
 
@@ -281,6 +285,41 @@ def test_a_model_trained_from_experts_is_placed_among_them(
     assert pd.isna(second["expert cleo"])
     assert first["consensus"] == pytest.approx(dice(review.labels("0001"), masks[0]))
     assert (tmp_path / "e" / "against_experts.csv").is_file()
+
+
+def test_uncertainty_is_held_against_the_disagreement_of_the_experts(
+    tmp_path: Path, make_blobs: Blobs, tiny: Settings
+) -> None:
+    images, masks = make_blobs(3)
+    experts = [{"ann": mask, "bob": np.roll(mask, 3, axis=1)} for mask in masks]
+    # Who agree leave nothing to find, and one alone cannot disagree.
+    experts[1]["bob"] = masks[1]
+    experts[2].pop("bob")
+    settings = {"training": tiny["training"] | {"models": 3}, "prediction": tiny["prediction"]}
+    folder = tmp_path / "e"
+    review = train_ensemble(images, out=folder, config=settings, experts=experts).review()
+    table = review.hesitation_images
+    assert table is not None
+    assert table["image"].tolist() == ["0001", "0002"]
+    uncertainty, labels = review.uncertainty("0001"), review.labels("0001")
+    votes = np.stack(list(experts[0].values()))
+    split, marked = votes.any(0) & ~votes.all(0), votes.any(0) | (labels == 1)
+    expected = roc_auc_score(split[marked], uncertainty[marked])
+    assert table["auroc"].tolist() == [pytest.approx(expected, abs=0.01), pd.NA]
+    assert table["disagreement"][1] == 0
+    np.testing.assert_array_equal(review.disagreement("0001"), split)
+    assert review.disagreement("0003") is None
+    assert review.hesitation is not None
+    assert review.hesitation.curve["pixels"].sum() == 2 * labels.size
+    written = pd.read_csv(folder / "hesitation.csv")
+    assert written["auroc"].isna().tolist() == [False, True]
+    assert (folder / "hesitation_curve.csv").is_file()
+    regions = pd.read_csv(folder / "hesitation_regions.csv")
+    assert len(regions) == len(review.hesitation_regions)
+    # A run that is resumed makes a map anew that has gone.
+    (folder / "out_of_fold" / "disagreement" / "0001.tif").unlink()
+    train_ensemble(images, out=folder, config=settings, experts=experts, resume=True)
+    np.testing.assert_array_equal(load_review(folder).disagreement("0001"), split)
 
 
 def test_experts_of_blocks_are_put_together_too(tmp_path: Path, make_blobs: Blobs, tiny: Settings) -> None:

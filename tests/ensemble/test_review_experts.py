@@ -136,6 +136,21 @@ def test_masks_are_brought_to_the_pixel_size_of_the_training(tmp_path: Path, mak
     assert (review.against_experts["lowest"] == 1).all()
 
 
+def test_their_disagreement_is_held_against_the_uncertainty(trained: Path, experts: Path) -> None:
+    (experts / "ann" / "0002_mask.tif").unlink()
+    (experts / "bob" / "0002_mask.tif").unlink()
+    review = add_experts(trained, experts)
+    assert review.hesitation_images is not None
+    assert review.hesitation_images["image"].tolist() == ["0001", "0003"]
+    mask, found = review.mask("0001"), review.disagreement("0001")
+    differs = mask != np.roll(mask, 2, axis=1)
+    # One of three: the variance of the votes as a share of the largest.
+    np.testing.assert_allclose(found, np.where(differs, 4 * 2 / 9, 0), atol=1e-6)
+    assert review.hesitation is not None
+    shares = review.hesitation.curve["share"].tolist()
+    assert shares == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=1e-6)
+
+
 def test_the_command_prints_and_draws_it(
     trained: Path, experts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +162,9 @@ def test_the_command_prints_and_draws_it(
     shown = capsys.readouterr().out
     assert "Model against experts" in shown
     assert "Of 3 images the model is" in shown
+    assert "Among the pixels that an expert or the model marked, the model hesitates" in shown
+    assert (trained / "hesitation.csv").is_file()
+    assert (trained / "hesitation.png").stat().st_size
     assert (trained / "against_experts.csv").is_file()
     assert (trained / "against_experts.png").stat().st_size
     shutil.rmtree(experts)

@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.ignored import judged
+from .spots import LEAST_WEIGHT, Spot, find_spots, heaviest
 
 Labels = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
 
-# Rims of a pixel around objects are everywhere and say nothing; a region needs the weight of so many pixels.
-LEAST_WEIGHT = 4.0
-# A model that has learned nothing contradicts everywhere; so many regions of an image are kept.
-_MOST_REGIONS = 200
-
 
 @dataclass(frozen=True)
-class Contradiction:
+class Contradiction(Spot):
     """One connected region to which the model gives one class and the mask another.
+
+    A pixel weighs the model's margin: the probability of the class it gives less that of the class of the
+    mask. One of which the model is sure weighs 1, one at which it wavers next to nothing.
 
     Attributes
     ----------
-    y, x : int
-        The pixel of the region that is nearest to its middle.
-    top, left, bottom, right : int
-        Bounding box; the last row and column are those before `bottom` and `right`.
-    area : int
-        Pixels.
-    weight : float
-        Sum over the pixels of the model's margin: the probability of the class it gives less that of the
-        class of the mask. A pixel of which the model is sure weighs 1, one at which it wavers next to
-        nothing.
     mask, model : int
         The class that the mask gives and the one that the model gives, as indices 0 to L - 1.
     """
 
-    y: int
-    x: int
-    top: int
-    left: int
-    bottom: int
-    right: int
-    area: int
-    weight: float
     mask: int
     model: int
-
-    @property
-    def margin(self) -> float:
-        """Mean of the model's margin over the pixels, in [0, 1]."""
-        return self.weight / self.area
 
 
 def find_contradictions(
@@ -78,14 +53,11 @@ def find_contradictions(
     margins, winners = _margins(probabilities, mask)
     differs = margins > 0
     pairs = np.unique(np.stack([mask[differs], winners[differs]], axis=1), axis=0)
-    found = [
-        region
+    return heaviest(
+        Contradiction(**vars(spot), mask=true, model=said)
         for true, said in pairs.tolist()
-        for region in _regions(
-            margins, differs & (mask == true) & (winners == said), true, said, least_weight
-        )
-    ]
-    return sorted(found, key=lambda one: (-one.weight, one.top, one.left))[:_MOST_REGIONS]
+        for spot in find_spots(margins, differs & (mask == true) & (winners == said), least_weight)
+    )
 
 
 def contradiction_share(probabilities: Probabilities, mask: Labels) -> float:
@@ -117,28 +89,3 @@ def _margins(probabilities: Probabilities, mask: Labels) -> tuple[NDArray[np.flo
     own = np.take_along_axis(probabilities, np.where(known, mask, 0)[None].astype(np.intp), axis=0)[0]
     margins = probabilities.max(0).astype(np.float32) - own.astype(np.float32)
     return np.where(known, margins, np.float32(0)), winners
-
-
-def _regions(
-    margins: NDArray[np.float32], differs: NDArray[np.bool_], mask: int, model: int, least: float
-) -> Iterator[Contradiction]:
-    from scipy import ndimage
-
-    numbered, count = ndimage.label(differs, np.ones((3, 3)))
-    weights = np.bincount(numbered.reshape(-1), margins.reshape(-1), count + 1)
-    for number, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
-        if weights[number] >= least:
-            inside = np.argwhere(numbered[rows, columns] == number)
-            y, x = inside[((inside - inside.mean(0)) ** 2).sum(1).argmin()].tolist()
-            yield Contradiction(
-                y=rows.start + y,
-                x=columns.start + x,
-                top=rows.start,
-                left=columns.start,
-                bottom=rows.stop,
-                right=columns.stop,
-                area=len(inside),
-                weight=float(weights[number]),
-                mask=mask,
-                model=model,
-            )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TASK = "out of fold"
 
 # Of what is made of an image; with a higher number all are made anew.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 from ..files import write_text, written_aside
+from ..prediction.hesitation import Row as HesitationRow
 from .against_experts import AgainstExperts
+from .differences import Difference
 from .label_check import Contradiction
 
 FOLDER = "out_of_fold"
-Kind = Literal["images", "masks", "labels", "uncertainty", "probabilities"]
+Kind = Literal["images", "masks", "labels", "uncertainty", "probabilities", "disagreement"]
+# Only of images that several experts annotated.
+OF_EXPERTS: Kind = "disagreement"
 
 _RECORDS = "records"
 _AXES = {2: "YX", 3: "CYX"}
@@ -49,6 +53,21 @@ class Row(_Part):
     contradiction: float
 
 
+class ExpertHesitation(_Part):
+    """The model's uncertainty beside the experts' disagreement.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        As `Hesitation.rows` gives them.
+    regions : tuple of Difference
+        Where the two differ most.
+    """
+
+    rows: tuple[HesitationRow, ...]
+    regions: tuple[Difference, ...]
+
+
 class Record(_Part):
     """What is known of one image, beside its maps.
 
@@ -65,6 +84,8 @@ class Record(_Part):
         Where model and mask contradict most.
     against_experts : AgainstExperts or None
         None where there are no experts.
+    hesitation : ExpertHesitation or None
+        None where there are fewer than two experts.
     """
 
     key: str
@@ -72,6 +93,7 @@ class Record(_Part):
     reliability: dict[str, tuple[tuple[int, float, float], ...]]
     regions: tuple[Contradiction, ...]
     against_experts: AgainstExperts | None = None
+    hesitation: ExpertHesitation | None = None
 
 
 class OutOfFoldFolder:
@@ -133,8 +155,10 @@ class OutOfFoldFolder:
     def holds(self, name: str, key: str) -> bool:
         """Whether maps and record of an image are there, made of what `key` stands for."""
         record = self.read_record(name)
-        kinds: tuple[Kind, ...] = get_args(Kind)
-        return record is not None and record.key == key and all(self._map(k, name).is_file() for k in kinds)
+        if record is None or record.key != key:
+            return False
+        kinds = [kind for kind in get_args(Kind) if kind != OF_EXPERTS or record.hesitation is not None]
+        return all(self._map(kind, name).is_file() for kind in kinds)
 
     def names(self) -> list[str]:
         """Names of the images of which there is a record."""

@@ -17,6 +17,7 @@ from ..objects import score_labels
 from ..prediction import Reliability
 from ..prediction.uncertainty import total_uncertainty, uncertainty_score
 from .against_experts import compare_with_experts
+from .expert_hesitation import write_hesitation
 from .label_check import contradiction_share, find_contradictions
 from .manifest import Manifest
 from .out_of_fold_files import OutOfFoldFolder, Record, Row
@@ -130,7 +131,7 @@ def write_predicted(
     key : str
         Hash of all that it depends on.
     """
-    image, classes = PredictedImage.of(parts), manifest.classes
+    image, classes, experts = PredictedImage.of(parts), manifest.classes, _experts(parts)
     image.write_maps(files, name)
     record = Record(
         key=key,
@@ -138,7 +139,10 @@ def write_predicted(
         reliability={of: found.bins for of, found in image.reliability(classes).items()},
         regions=tuple(find_contradictions(image.probabilities, image.mask)),
         against_experts=compare_with_experts(
-            image.labels, _experts(parts), classes, manifest.configuration.consensus
+            image.labels, experts, classes, manifest.configuration.consensus
+        ),
+        hesitation=write_hesitation(
+            files, name, total_uncertainty(image.probabilities), image.labels, experts, len(classes)
         ),
     )
     files.write_record(name, record)

@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 
 from ..data.pixel_size import PixelSize
 from ..errors import InputError, Problem, listed
-from ..prediction import Reliability
+from ..prediction import Hesitation, Reliability
 from ..tables import write_csv
 from .manifest import Manifest
-from .out_of_fold_files import OutOfFoldFolder, Record, Row
+from .out_of_fold_files import OF_EXPERTS, OutOfFoldFolder, Record, Row
+from .spots import spot_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 IMAGES, RELIABILITY = "out_of_fold.csv", "reliability.csv"
 LABEL_CHECK, AGAINST_EXPERTS = "label_check.csv", "against_experts.csv"
+HESITATION, HESITATION_CURVE = "hesitation.csv", "hesitation_curve.csv"
+HESITATION_REGIONS = "hesitation_regions.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,23 +108,12 @@ class Review:
         ``margin`` (their quotient, the certainty of the model), ``mask`` and ``model`` (the class that
         either gives, by its value).
         """
-        import pandas as pd
-
-        rows = [
-            {
-                "image": name,
-                **{key: getattr(one, key) for key in ("y", "x", "top", "left", "bottom", "right", "area")},
-                "weight": one.weight,
-                "margin": one.margin,
-                "mask": self.classes[one.mask],
-                "model": self.classes[one.model],
-            }
+        found = (
+            (name, one, (self.classes[one.mask], self.classes[one.model]))
             for name, record in self.records.items()
             for one in record.regions
-        ]
-        return pd.DataFrame(rows, columns=_LABEL_CHECK).sort_values(
-            "weight", ascending=False, kind="stable", ignore_index=True
         )
+        return spot_table(found, ("mask", "model"))
 
     @cached_property
     def against_experts(self) -> pd.DataFrame | None:
@@ -150,6 +142,46 @@ class Review:
             if one is not None
         ]
         return pd.DataFrame(rows) if rows else None
+
+    @cached_property
+    def hesitation(self) -> Hesitation | None:
+        """The models' uncertainty against the disagreement of experts, over all images; None without any."""
+        found = self._hesitations
+        return sum(found.values(), Hesitation({})) if found else None
+
+    @cached_property
+    def hesitation_images(self) -> pd.DataFrame | None:
+        """One row an image that two experts or more have annotated; None where there is none.
+
+        ``image``; ``auroc``, how well uncertainty finds the pixels on which experts disagree among those
+        that an expert or the model marked; ``auroc_whole``, the same among all pixels; ``disagreement``,
+        the share of the marked pixels on which they disagree. NA where a figure is not defined.
+        """
+        import pandas as pd
+
+        if not self._hesitations:
+            return None
+        figures = ["auroc", "auroc_whole", "disagreement"]
+        rows = [
+            {"image": name, **{figure: getattr(one, figure) for figure in figures}}
+            for name, one in self._hesitations.items()
+        ]
+        return pd.DataFrame(rows).astype(dict.fromkeys(figures, "Float64"))
+
+    @cached_property
+    def hesitation_regions(self) -> pd.DataFrame:
+        """One row a region where experts disagree and the model is sure, or the other way round.
+
+        The columns are those of `label_check`, those first that weigh most, with ``undecided`` (``experts``
+        or ``model``) in place of the last two; ``margin`` is how far the two are apart, 0.5 to 1.
+        """
+        found = (
+            (name, one, (one.undecided,))
+            for name, record in self.records.items()
+            if record.hesitation is not None
+            for one in record.hesitation.regions
+        )
+        return spot_table(found, ("undecided",))
 
     @property
     def notes(self) -> tuple[Problem, ...]:
@@ -193,6 +225,15 @@ class Review:
         """Uncertainty in [0, 1], on the scale of all predictions, NaN where there is none, (Y, X)."""
         return self._files.read_map("uncertainty", name)
 
+    def disagreement(self, name: str) -> NDArray[np.float32] | None:
+        """Experts' disagreement on the scale of the uncertainty, NaN where fewer than two judged, (Y, X).
+
+        None where the image has no two experts. See `disagreement_of_experts`.
+        """
+        if self.records[name].hesitation is None:
+            return None
+        return self._files.read_map(OF_EXPERTS, name)
+
     def probabilities(self, name: str) -> NDArray[np.float16]:
         """Probability of each class, NaN where there is none, (L, Y, X)."""
         return self._files.read_map("probabilities", name)
@@ -202,19 +243,25 @@ class Review:
         tables = {IMAGES: self.images, RELIABILITY: self.reliability, LABEL_CHECK: self.label_check}
         if self.against_experts is not None:
             tables[AGAINST_EXPERTS] = self.against_experts
+        if self.hesitation is not None and self.hesitation_images is not None:
+            tables[HESITATION] = self.hesitation_images
+            tables[HESITATION_CURVE] = self.hesitation.curve
+            tables[HESITATION_REGIONS] = self.hesitation_regions
         for name, table in tables.items():
             write_csv(table, self.folder / name)
         return [self.folder / name for name in tables]
 
+    @cached_property
+    def _hesitations(self) -> dict[str, Hesitation]:
+        return {
+            name: Hesitation.of_rows(record.hesitation.rows)
+            for name, record in self.records.items()
+            if record.hesitation is not None
+        }
+
     @property
     def _files(self) -> OutOfFoldFolder:
         return OutOfFoldFolder(self.folder)
-
-
-_LABEL_CHECK = [
-    *("image", "y", "x", "top", "left", "bottom", "right"),
-    *("area", "weight", "margin", "mask", "model"),
-]
 
 
 def load_review(folder: Path | str) -> Review:

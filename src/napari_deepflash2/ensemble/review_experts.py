@@ -19,6 +19,7 @@ from ..data.ignored import IGNORE
 from ..data.resampling import resized_labels
 from ..errors import InputError, Problem, raise_if_any
 from .against_experts import compare_with_experts
+from .expert_hesitation import write_hesitation
 from .manifest import Manifest
 from .out_of_fold_files import OutOfFoldFolder
 from .review import Review, load_review
@@ -30,7 +31,9 @@ _PLANE = re.compile(r"(.+?)((?:_[a-z]\d{3,})+)")
 
 
 def add_experts(folder: Path | str, experts_dir: Path | str) -> Review:
-    """Place the models among the experts who annotated the training images, and keep that with the review.
+    """Compare the models with the experts who annotated the training images, and keep that with the review.
+
+    Both are told: where the models are among the experts, and whether they hesitate where these disagree.
 
     Parameters
     ----------
@@ -53,8 +56,12 @@ def add_experts(folder: Path | str, experts_dir: Path | str) -> Review:
         masks = {name: _resized(own, shapes[name]) for name, own in masks.items()}
     raise_if_any(_shape_problems(masks, shapes))
     for name, own in masks.items():
-        found = compare_with_experts(review.labels(name), own, review.classes, config.consensus)
-        files.write_record(name, review.records[name].model_copy(update={"against_experts": found}))
+        labels, uncertainty = review.labels(name), review.uncertainty(name)
+        found = {
+            "against_experts": compare_with_experts(labels, own, review.classes, config.consensus),
+            "hesitation": write_hesitation(files, name, uncertainty, labels, own, len(review.classes)),
+        }
+        files.write_record(name, review.records[name].model_copy(update=found))
     return load_review(folder)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..prediction import Reliability
+from ..prediction import Hesitation, Reliability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +74,31 @@ def draw_against_experts(table: pd.DataFrame) -> Figure:
     axes.set_xticks(places, [name.replace("$", r"\$") for name in table["image"]], rotation=90)
     axes.set(ylim=(0, 1), ylabel="Dice with the consensus of the others", title="Model against experts")
     figure.legend(loc="outside right upper", fontsize="small")
+    return figure
+
+
+def draw_hesitation(hesitation: Hesitation) -> Figure:
+    """Draw a model's uncertainty by the share of the experts who marked a pixel.
+
+    Parameters
+    ----------
+    hesitation : Hesitation
+        `Review.hesitation`. Its figure stands in the title.
+    """
+    from matplotlib.figure import Figure
+
+    curve = hesitation.curve
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.vlines(curve["share"], curve["low"], curve["high"], color="0.8", linewidth=6, label="nine in ten")
+    axes.plot(curve["share"], curve["mean"], "o-", color=_COLOURS[0], label="mean over pixels")
+    figures = ", ".join(
+        f"{name} {'n/a' if value is None else f'{value:.3f}'}"
+        for name, value in (("marked", hesitation.auroc), ("all pixels", hesitation.auroc_whole))
+    )
+    axes.set(ylim=(0, 1), xlabel="share of experts who marked the pixel", ylabel="uncertainty of the model")
+    axes.set_title(f"Uncertainty and disagreement of experts\nAUROC: {figures}", fontsize="medium")
+    axes.legend(loc="upper right", fontsize="small")
     return figure
 
 

@@ -10,7 +10,7 @@ from ..ensemble.manifest import Manifest
 from ..ensemble.quality_making import with_quality
 from ..ensemble.review import Review, load_review
 from ..ensemble.review_experts import add_experts
-from ..ensemble.review_figures import draw_against_experts, draw_reliability
+from ..ensemble.review_figures import draw_against_experts, draw_hesitation, draw_reliability
 
 
 def review_ensemble(folder: Path | str, experts_dir: Path | str | None = None) -> Review:
@@ -35,6 +35,8 @@ def review_ensemble(folder: Path | str, experts_dir: Path | str | None = None) -
     figures = {"reliability": draw_reliability(review.reliabilities)}
     if review.against_experts is not None:
         figures["against_experts"] = draw_against_experts(review.against_experts)
+    if review.hesitation is not None:
+        figures["hesitation"] = draw_hesitation(review.hesitation)
     for name, figure in figures.items():
         for suffix in (".png", ".svg"):
             save_figure(figure, review.folder / f"{name}{suffix}")
