@@ -32,8 +32,7 @@ class Problem:
 
     def __str__(self) -> str:
         """One line, whatever characters the file name holds."""
-        text = f"{self.where}: {self.found}. {self.remedy}"
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+        return printable(f"{self.where}: {self.found}. {self.remedy}")
 
 
 class InputError(ValueError):
@@ -60,6 +59,11 @@ def raise_if_any(problems: Iterable[Problem]) -> None:
     problems = list(problems)
     if problems:
         raise InputError(problems)
+
+
+def printable(text: str) -> str:
+    """Write characters that cannot be shown, such as line breaks and what turns the direction, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def listed(names: Sequence[object], most: int = 10) -> str:

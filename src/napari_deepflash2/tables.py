@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import printable
 from .files import written_aside
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ def inert(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _printable(cell: Any) -> Any:
-    if not isinstance(cell, str) or cell.isprintable():
-        return cell
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cell)
+    return printable(cell) if isinstance(cell, str) else cell
 
 
 def without_formula(cell: Any) -> Any:

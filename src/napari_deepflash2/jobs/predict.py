@@ -21,6 +21,9 @@ from .inputs import Images, Input, find_inputs
 from .maps import Maps, leading_shape, planes_of, wanted_maps
 from .predict_large import LargePrediction, predict_large
 from .predicted import Predicted, Predictions
+from .report import REPORT, write_report
+from .report_entries import worst
+from .report_pictures import Pictures, draw_pictures
 from .targets import Target, read_targets
 
 if TYPE_CHECKING:
@@ -132,6 +135,7 @@ def predict_folder(
     report = PredictionReport(out, table, tuple(notes), tuple(refused))
     write_csv(table, out / "predictions.csv")
     write_xlsx(report.sheets, out / "predictions.xlsx")
+    write_report(out / REPORT, found, table, refused, ensemble, config, job.pictures)
     return report
 
 
@@ -144,6 +148,11 @@ class _Job:
         self._ensemble, self._out, self._config, self._progress = ensemble, out, config, progress
         self._kinds = wanted_maps(ensemble, config.prediction)
         self._earlier = Predictions(out, ensemble, config, self._kinds)
+
+    @property
+    def pictures(self) -> Pictures:
+        """For the report."""
+        return self._earlier.pictures
 
     def predict(self, item: Input, target: Target | None) -> Predicted:
         """Predict an image and write its maps, unless that was done before."""
@@ -162,15 +171,20 @@ class _Job:
     def _predict_whole(self, item: Input, target: Target | None) -> Predicted:
         image = read_set_image(item.path, self._config.data)
         size = known_size(image.pixel_size, self._ensemble, self._config)
+        planes = list(planes_of(image, self._ensemble.channels))
         predictions = [
             self._ensemble.predict(plane, self._config.prediction, name=Path(item.path).name, pixel_size=size)
-            for plane in planes_of(image, self._ensemble.channels)
+            for plane in planes
         ]
         maps = Maps(image, self._ensemble.classes)
         for kind in self._kinds:
             maps.write(self._out / kind / f"{item.id}.tif", kind, predictions)
-        notes = [note for prediction in predictions for note in prediction.notes]
-        return Predicted(list(_rows_of(item.id, image, predictions, target)), notes)
+        rows = list(_rows_of(item.id, image, predictions, target))
+        shown = rows.index(worst(rows))
+        truth = None if target is None else target.labels.reshape(len(rows), *target.labels.shape[-2:])[shown]
+        pictures = draw_pictures(planes[shown], predictions[shown], self._ensemble.classes, truth)
+        self.pictures.write(item.id, pictures)
+        return Predicted(rows, [note for prediction in predictions for note in prediction.notes])
 
 
 def _sources(images: Images) -> list[Path | str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Configuration
 from ..errors import Problem
 from ..files import sha256_of, write_text
+from .report_pictures import Pictures
 from .targets import Target
 
 if TYPE_CHECKING:
@@ -43,10 +44,16 @@ class Predictions:
         How.
     kinds : sequence of str
         Sub-folders that have a file for each image.
+
+    Attributes
+    ----------
+    pictures : Pictures
+        For the report, beside the records.
     """
 
     def __init__(self, out: Path, ensemble: Ensemble, config: Configuration, kinds: Sequence[str]) -> None:
         self._out, self._kinds = out, kinds
+        self.pictures = Pictures(out / FOLDER)
         self._settings = {
             "members": [member.sha256 for member in ensemble.members],
             "quality": ensemble.manifest.quality and ensemble.manifest.quality.sha256,
@@ -57,7 +64,9 @@ class Predictions:
     def find(self, name: str, path: Path, target: Target | None) -> Predicted | None:
         """Look an image up; None unless all of it is there and it, the mask and the settings are the same."""
         record = self._record(name)
-        if not record.is_file() or not all(self._map(kind, name).is_file() for kind in self._kinds):
+        if not record.is_file() or not self.pictures.has(name):
+            return None
+        if not all(self._map(kind, name).is_file() for kind in self._kinds):
             return None
         try:
             found = json.loads(record.read_text(encoding="utf-8"))
