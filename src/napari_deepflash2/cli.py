@@ -214,7 +214,7 @@ def predict(
         report = predict_folder(images, ensemble, out, masks, settings, bars)
     tell_notes(report.notes)
     show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
-    typer.echo(f"report.html, labels/, uncertainty/, predictions.csv and predictions.xlsx are in {report.out}")
+    typer.echo(f"report.html, labels/, uncertainty/, predictions.csv, predictions.xlsx are in {report.out}")
     if report.refused:
         typer.echo(InputError(report.refused), err=True)
         raise typer.Exit(SOME_REFUSED)
