@@ -66,7 +66,7 @@ def test_the_report_shows_each_image_with_outlines_uncertainty_and_mask(page: _P
     sources = [attributes for tag, attributes in page.tags if tag == "img"]
     words = [attributes["alt"] for attributes in sources]
     assert words.count("labels as outlines") == words.count("uncertainty") == 3
-    assert words.count("true mask as outlines; dark was not judged") == 3
+    assert words.count("true mask as outlines (dark: not judged)") == 3
     for attributes in sources:
         kind, content = (attributes["src"] or "").split(";base64,")
         with Image.open(io.BytesIO(base64.b64decode(content))) as picture:

@@ -92,9 +92,9 @@ def _counts(found: Sequence[Predicted], table: pd.DataFrame, refused: Sequence[P
     judged = any(row["is_ood"] is not None for one in found for row in one.rows)
     return [
         ("Images", str(len(found))),
-        *([("Slices", str(len(table)))] if len(table) > len(found) else []),
+        *([("Slices of these", str(len(table)))] if len(table) > len(found) else []),
         ("Unlike the training images", str(unlike) if judged else "not known"),
-        ("With nothing predicted in a slice or all", str(sum("no-foreground" in one for one in codes))),
+        ("Nothing predicted, in a slice at least", str(sum("no-foreground" in one for one in codes))),
         ("Could not be predicted", str(len(refused))),
         ("Written", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")),
     ]

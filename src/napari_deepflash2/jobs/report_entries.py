@@ -13,7 +13,7 @@ Facts = list[tuple[str, str]]
 # A picture takes some 100 kB: three sections of so many stay below 50 MB.
 MOST_PICTURES = 100
 
-_SCORES = {"dice": "Dice", "iou": "IoU", "ap_50": "AP at an overlap of 0.5", "ap": "mean AP, 0.5 to 0.95"}
+_SCORES = {"dice": "Dice", "iou": "IoU", "ap_50": "AP at 0.5", "ap": "mean AP"}
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ _FIGURES = {
     "score": "uncertainty",
     "dice": "Dice",
     "iou": "IoU",
-    "ap_50": "AP at an overlap of 0.5",
-    "ap": "mean AP, 0.5 to 0.95",
+    "ap_50": "AP at 0.5",
+    "ap": "mean AP",
 }
 _MOST_INTERVALS = 200
 
