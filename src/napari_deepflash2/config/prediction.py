@@ -66,6 +66,11 @@ class PredictionConfig(Section):
         description="Give the part of the uncertainty too that is disagreement among models and views.",
     )
     probabilities: bool = Field(False, description="Give the probability of each class too.")
+    objects: bool = Field(
+        False,
+        description="Find the objects too: the connected pieces of each class, each with its uncertainty and "
+        "the overlap to be expected with a true one.",
+    )
 
     def scaled(self, shape: tuple[int, int]) -> tuple[int, int]:
         """Height and width that an image of this height and width is predicted at."""

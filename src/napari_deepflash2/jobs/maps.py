@@ -67,12 +67,18 @@ class Maps:
 
         Probabilities have an axis C of classes before Y, and the metadata list the value of each.
         """
-        import tifffile
-
-        maps = np.stack([getattr(prediction, kind) for prediction in predictions])
         about: dict[str, Any] = {"axes": self._axes}
         if kind == PROBABILITIES:
             about = {"axes": self._axes.replace("Y", "CY"), "classes": self._classes}
+        self._write(path, np.stack([getattr(prediction, kind) for prediction in predictions]), about)
+
+    def write_objects(self, path: Path, labels: NDArray[np.int32]) -> None:
+        """Write the numbers of the objects of all planes, (N, Y, X)."""
+        self._write(path, labels, {"axes": self._axes})
+
+    def _write(self, path: Path, maps: NDArray[Any], about: dict[str, Any]) -> None:
+        import tifffile
+
         with written_aside(path) as aside:
             tifffile.imwrite(
                 aside,

@@ -13,12 +13,14 @@ from ..config import Configuration
 from ..data import ImageFile
 from ..data.set_reading import read_set_image
 from ..errors import InputError, Problem, raise_if_any
+from ..objects import ObjectMap
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..tables import write_csv, write_xlsx
 from .fitting import checked_inputs, known_size
 from .folders import claim_output
 from .inputs import Images, Input, find_inputs
 from .maps import Maps, leading_shape, planes_of, wanted_maps
+from .objects import OBJECTS, no_objects_of_large, rows_of_objects, table_of_objects
 from .predict_large import LargePrediction, predict_large
 from .predicted import Predicted, Predictions
 from .report import REPORT, write_report
@@ -50,12 +52,16 @@ class PredictionReport:
         What a user should know of the ensemble, the images and their predictions.
     refused : tuple of Problem
         Images that could not be predicted, and why.
+    objects : DataFrame or None
+        One row an object, see `ObjectMap`, with the columns ``image`` and, of stacks, ``slice`` in front;
+        None where the settings do not ask for them.
     """
 
     out: Path
     table: pd.DataFrame
     notes: tuple[Problem, ...]
     refused: tuple[Problem, ...] = ()
+    objects: pd.DataFrame | None = None
 
     @property
     def sheets(self) -> dict[str, pd.DataFrame]:
@@ -94,7 +100,8 @@ def predict_folder(
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
         in [0, 1] on one scale for all images, are written here, ``predictions.csv`` and
         ``predictions.xlsx``; further maps where the settings ask for them (see `jobs.maps`), and
-        ``ood_map/ID.tif`` where the ensemble knows what its training images look like.
+        ``ood_map/ID.tif`` where the ensemble knows what its training images look like. Objects, where they
+        are asked for, go to ``objects/ID.tif``, numbered in int32, and ``objects.csv``.
     masks_dir : path, optional
         True masks, paired by ID; the table then has Dice, IoU and average precision of each image, over the
         pixels that were judged. With them no image is passed over: scores are of all or of none.
@@ -132,7 +139,11 @@ def predict_folder(
         raise InputError(dict.fromkeys(refused))
     table = _table([row for one in found for row in one.rows])
     notes = [*ensemble.notes, *ensemble.unknown, *(note for one in found for note in one.notes)]
-    report = PredictionReport(out, table, tuple(notes), tuple(refused))
+    objects = None
+    if config.prediction.objects:
+        objects = table_of_objects([row for one in found for row in one.objects])
+        write_csv(objects, out / "objects.csv")
+    report = PredictionReport(out, table, tuple(notes), tuple(refused), objects)
     write_csv(table, out / "predictions.csv")
     write_xlsx(report.sheets, out / "predictions.xlsx")
     write_report(out / REPORT, found, table, refused, ensemble, config, job.pictures)
@@ -147,7 +158,8 @@ class _Job:
     ) -> None:
         self._ensemble, self._out, self._config, self._progress = ensemble, out, config, progress
         self._kinds = wanted_maps(ensemble, config.prediction)
-        self._earlier = Predictions(out, ensemble, config, self._kinds)
+        kinds = [*self._kinds, *([OBJECTS] if config.prediction.objects else ())]
+        self._earlier = Predictions(out, ensemble, config, kinds)
 
     @property
     def pictures(self) -> Pictures:
@@ -159,7 +171,8 @@ class _Job:
         large = item.opened(self._config.data)
         if large is not None:
             found = predict_large(large, item.id, self._ensemble, self._out, self._config, self._progress)
-            return Predicted(list(_rows_of_large(item.id, found)), found.notes)
+            unknown = [no_objects_of_large(item.id)] if self._config.prediction.objects else []
+            return Predicted(list(_rows_of_large(item.id, found)), [*found.notes, *unknown])
         path = Path(item.path)
         earlier = self._earlier.find(item.id, path, target)
         if earlier is not None:
@@ -184,7 +197,13 @@ class _Job:
         truth = None if target is None else target.labels.reshape(len(rows), *target.labels.shape[-2:])[shown]
         pictures = draw_pictures(planes[shown], predictions[shown], self._ensemble.classes, truth)
         self.pictures.write(item.id, pictures)
-        return Predicted(rows, [note for prediction in predictions for note in prediction.notes])
+        notes = [note for prediction in predictions for note in prediction.notes]
+        if not self._config.prediction.objects:
+            return Predicted(rows, notes)
+        name = Path(item.path).name
+        objects = ObjectMap.joined([self._ensemble.find_objects(one, size, name) for one in predictions])
+        maps.write_objects(self._out / OBJECTS / f"{item.id}.tif", objects.labels)
+        return Predicted(rows, notes, list(rows_of_objects(item.id, leading_shape(image), objects)))
 
 
 def _sources(images: Images) -> list[Path | str]:

@@ -25,10 +25,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Predicted:
-    """Rows of the table and notes of one image."""
+    """Rows of the table and notes of one image, and rows of its objects where they were asked for."""
 
     rows: Sequence[Row]
     notes: Sequence[Problem]
+    objects: Sequence[Row] = ()
 
 
 class Predictions:
@@ -75,7 +76,7 @@ class Predictions:
         if not isinstance(found, dict) or found.get("key") != self._key(path, target):
             return None
         notes = [Problem(**{**note, "names": tuple(note["names"])}) for note in found["notes"]]
-        return Predicted(found["rows"], notes)
+        return Predicted(found["rows"], notes, found["objects"])
 
     def keep(self, name: str, path: Path, target: Target | None, predicted: Predicted) -> None:
         """Record an image whose maps are written."""
@@ -83,6 +84,7 @@ class Predictions:
             "key": self._key(path, target),
             "rows": list(predicted.rows),
             "notes": [asdict(note) for note in predicted.notes],
+            "objects": list(predicted.objects),
         }
         write_text(self._record(name), json.dumps(values, indent=1) + "\n")
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from ..prediction import Prediction
     from .quality import ObjectQuality
 
+COLUMNS = (
+    *("label", "class", "y", "x", "top", "left", "bottom", "right", "area"),
+    *("area_um2", "uncertainty", "epistemic", "expected_iou", "unlike"),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class ObjectMap:
@@ -125,7 +130,7 @@ def _table(
     columns["area"] = areas.astype(np.int64)
     for name, values in figures.items():
         columns[name] = pd.array([pd.NA] * len(areas) if values is None else values, dtype="Float64")
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, columns=COLUMNS)
 
 
 def _centroid(labels: NDArray[np.int32], areas: Floats, axis: int) -> Floats:
