@@ -8,6 +8,7 @@ from qtpy.QtCore import QTimer
 
 from napari_deepflash2.ensemble import load_ensemble
 from napari_deepflash2.progress import Progress
+from napari_deepflash2.viewer import predicting
 from napari_deepflash2.viewer.placing import role_of
 from napari_deepflash2.viewer.session import session_of
 from napari_deepflash2.widgets.predict import Predict
@@ -166,6 +167,8 @@ def test_without_torch_the_reason_is_said(qtbot, dock, viewer, monkeypatch):
         raise ImportError("DLL load failed")
 
     monkeypatch.setattr("napari_deepflash2.ensemble.load_ensemble", no_torch)
+    # Another test may have left this ensemble in memory.
+    predicting._kept.cache_clear()
     viewer.add_image(np.zeros((40, 48)))
     _predict(qtbot, dock)
     assert "command line" in dock.message.text()

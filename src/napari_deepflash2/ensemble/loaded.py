@@ -100,6 +100,11 @@ class Ensemble:
         return 1.0 if self.judge is None else self.judge.quality.card.temperature
 
     @property
+    def normalises_by_image(self) -> bool:
+        """Whether images are standardised by their own mean and spread, so that all of one has to be read."""
+        return any(member.normalisation.kind == "image" for member in self.members)
+
+    @property
     def knows_likeness(self) -> bool:
         """Whether it can tell if an image is like its training images."""
         return self.judge is not None and self.judge.quality.likeness is not None

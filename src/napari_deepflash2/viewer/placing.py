@@ -66,9 +66,21 @@ def place(viewer: ViewerModel, output: Output, sources: Sequence[str], spatial: 
         The updated or new layer. Labels that were painted on since are left to the user, and a new
         layer is made.
     """
+    tag = {"role": output.role, "sources": list(sources), "written": checksum(output.data)}
     with _view_kept(viewer):
-        tag = {"role": output.role, "sources": list(sources), "written": _checksum(output.data)}
         layer = _earlier(viewer, output, sources)
+        return show(viewer, output, spatial, tag, layer)
+
+
+def show(
+    viewer: ViewerModel,
+    output: Output,
+    spatial: Mapping[str, Any],
+    tag: Mapping[str, Any],
+    layer: Layer | None = None,
+) -> Layer:
+    """Show a result in a layer that is there, or in a new one, with a tag that `role_of` reads."""
+    with _view_kept(viewer):
         if layer is None:
             return _add(viewer, output, spatial, tag)
         _update(layer, output, spatial)
@@ -113,7 +125,7 @@ def _earlier(viewer: ViewerModel, output: Output, sources: Sequence[str]) -> Lay
 
 
 def _untouched(layer: Layer) -> bool:
-    return layer.metadata[TAG].get("written") == _checksum(np.asarray(layer.data))
+    return layer.metadata[TAG].get("written") == checksum(np.asarray(layer.data))
 
 
 def _add(viewer: ViewerModel, output: Output, spatial: Mapping[str, Any], tag: Mapping[str, Any]) -> Layer:
@@ -128,8 +140,9 @@ def _update(layer: Layer, output: Output, spatial: Mapping[str, Any]) -> None:
         setattr(layer, name, value)
 
 
-def _checksum(data: NDArray[Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(data).tobytes())
+def checksum(data: NDArray[Any]) -> int:
+    """Sum up what an array holds, to find out later whether it was painted on."""
+    return zlib.crc32(np.ascontiguousarray(data).data)
 
 
 @contextmanager

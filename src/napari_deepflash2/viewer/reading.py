@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
+from ..data.lazy_image import LazyImage, LazyPlane
 from ..errors import InputError
-from .grids import Grid, data_at, grid_of
+from .grids import Grid, data_at, grid_of, levels_of
+
+# Pixels of a plane up to which all of it is read for its mean and spread.
+LARGE = 2**24
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Snapshot:
         The axis of `data` that the user named as channels.
     grid : Grid
         Shape and place of the pixels, channels left out.
+    full_spatial : dict
+        As `Grid.spatial`, with the axis of the channels.
+    overview : Snapshot or None
+        The same on a coarser level, where planes are so large that it takes long to read one.
     """
 
     name: str
@@ -41,6 +50,7 @@ class Snapshot:
     channel_axis: int | None
     grid: Grid
     full_spatial: dict[str, Any]
+    overview: Snapshot | None = None
 
     def planes(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """Give each plane with its index: arrays of (Y, X), or (Y, X, C) where there are channels."""
@@ -79,6 +89,64 @@ class Snapshot:
         selection.insert(axis, slice(None))
         among_kept = sum(isinstance(item, slice) for item in selection[:axis])
         return np.moveaxis(np.asarray(self.data[tuple(selection)]), among_kept, -1)
+
+    def lazy_plane(self, index: tuple[int, ...]) -> LazyPlane:
+        """Give one plane, of which parts are read when they are asked for.
+
+        Raises
+        ------
+        InputError
+            Where it holds anything but integers or real numbers.
+        """
+        name = f'layer "{self.name}"' + (f" at {index}" if index else "")
+        kind = np.dtype(self.data.dtype)
+        if kind.kind not in "biuf":
+            raise InputError.one(name, f"holds {kind}", "Give integers or real numbers.", "bad-dtype")
+        view = PlaneView(self, index)
+        axes, n = view.axes, len(view.axes)
+        return LazyPlane(LazyImage(name, view, axes, view.chunks, (1.0,) * n, ("",) * n, (0.0,) * n))
+
+
+class PlaneView:
+    """One plane of a snapshot as an array of its own, which reads what it is asked for.
+
+    Parameters
+    ----------
+    image : Snapshot
+        Where it is from.
+    index : tuple of int
+        Its place along the axes that hold neither channels nor Y and X.
+    """
+
+    def __init__(self, image: Snapshot, index: tuple[int, ...]) -> None:
+        self._data = image.data
+        kept = self._data.ndim - image.channels_last - 2
+        axes = {kept: "Y", kept + 1: "X"}
+        if image.channels_last:
+            axes[kept + 2] = "C"
+        if image.channel_axis is not None:
+            leading = [axis for axis in range(self._data.ndim) if axis != image.channel_axis]
+            axes = {leading[-2]: "Y", leading[-1]: "X", image.channel_axis: "C"}
+        self._kept = sorted(axes)
+        self.axes = "".join(axes[axis] for axis in self._kept)
+        self._index = index
+        self.dtype = np.dtype(self._data.dtype)
+        self.shape = tuple(int(self._data.shape[axis]) for axis in self._kept)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of the parts in which the layer holds it; its own where it is in memory."""
+        chunks = getattr(self._data, "chunksize", None) or getattr(self._data, "chunks", None)
+        if isinstance(self._data, np.ndarray) or not chunks:
+            return self.shape
+        return tuple(int(chunks[axis]) for axis in self._kept)
+
+    def __getitem__(self, where: tuple[slice, ...]) -> NDArray[Any]:
+        """Read a part, one slice an axis."""
+        selection: list[Any] = list(self._index)
+        for axis, part in zip(self._kept, where, strict=True):
+            selection.insert(axis, part)
+        return np.asarray(self._data[tuple(selection)])
 
 
 def snapshot_image(layer: Image, channel_axis: int | None = None, level: int = 0) -> Snapshot:
@@ -131,7 +199,17 @@ def _snapshot(layer: Layer, channels_last: bool, channel_axis: int | None, level
         channel_axis=channel_axis,
         grid=grid_of(layer, channel_axis, level),
         full_spatial=grid_of(layer, level=level).spatial,
+        overview=_overview(layer, channels_last, channel_axis, level),
     )
+
+
+def _overview(layer: Layer, channels_last: bool, channel_axis: int | None, level: int) -> Snapshot | None:
+    if prod(grid_of(layer, channel_axis, level).shape[-2:]) <= LARGE:
+        return None
+    for coarser in range(level + 1, levels_of(layer)):
+        if prod(grid_of(layer, channel_axis, coarser).shape[-2:]) <= LARGE:
+            return _snapshot(layer, channels_last, channel_axis, coarser)
+    return None
 
 
 def _layer(layer: Layer) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 from magicgui.widgets import ComboBox
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from ..viewer.colours import expert_colour
+from ..viewer.grids import grid_of, levels_of
 from ..viewer.placing import is_annotation, role_of
 from ..viewer.session import Session
 
@@ -49,6 +50,36 @@ def channel_picker(image: ComboBox) -> ComboBox:
         choices=choices,
         tooltip="The axis that holds channels. Every other axis in front of Y and X holds slices.",
     )
+
+
+def level_picker(image: ComboBox) -> ComboBox:
+    """Make a combo box of the levels of the image chosen in another one."""
+
+    def choices(_: Any) -> list[tuple[str, int]]:
+        layer = image.value
+        if layer is None or levels_of(layer) == 1:
+            return [("the only one", 0)]
+        shapes = [grid_of(layer, level=level).shape[-2:] for level in range(levels_of(layer))]
+        return [
+            (f"{level}: {height} × {width} pixels", level) for level, (height, width) in enumerate(shapes)
+        ]
+
+    return ComboBox(
+        name="level",
+        label="Level",
+        choices=choices,
+        tooltip="Level of a multiscale image; 0 is full resolution.",
+    )
+
+
+def shapes_picker(viewer: ViewerModel) -> ComboBox:
+    """Make a combo box of the Shapes layers."""
+
+    def choices(_: Any) -> list[Layer]:
+        return [layer for layer in viewer.layers if isinstance(layer, Shapes)]
+
+    tip = "The rectangle around its selected shapes, or around all on this slice, is predicted."
+    return ComboBox(name="shapes", label="Shapes", choices=choices, nullable=True, tooltip=tip)
 
 
 class ExpertList(QListWidget):

@@ -1,27 +1,37 @@
-"""Dock *Predict*: an image and an ensemble in, labels and uncertainty out."""
+"""Dock *Predict*: an image and an ensemble in, layers that grow out."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from magicgui.widgets import Container
+from magicgui.widgets import CheckBox, ComboBox, Container, Widget
 from napari.components import ViewerModel
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from ..config import Configuration, PredictionConfig
 from ..ensemble.manifest import Manifest
 from ..errors import InputError
-from ..viewer.predicting import LayerPrediction, predict_layer, show_prediction
+from ..viewer.grids import levels_of
+from ..viewer.growing_layers import PROBABILITIES, UNLIKE, GrowingLayers
+from ..viewer.predicting import LayerPrediction, predict_layer
 from ..viewer.reading import snapshot_image
+from ..viewer.recent import recent_ensembles, remember_ensemble
+from ..viewer.regions import KINDS, find_target
 from .dock import Dock, make_button, make_folded, make_group, make_row, notes_text, set_ready, text_label
 from .folders import folder_edit
 from .forms import SectionForm, keep_tame
-from .pickers import channel_picker, image_picker
+from .pickers import channel_picker, image_picker, level_picker, shapes_picker
 from .predict_words import card_of, result_of
+
+MILLISECONDS_BETWEEN_DRAWINGS = 100
+OUTPUTS = ("epistemic", PROBABILITIES, "entropy")
 
 
 class Predict(Dock):
-    """Choose an image and an ensemble; get labels and uncertainty as layers.
+    """Choose an image, an ensemble and a region; get labels and uncertainty as layers.
 
     Parameters
     ----------
@@ -32,28 +42,32 @@ class Predict(Dock):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         self._problem = ""
-        self.image = image_picker(self.viewer, False, "The image to predict.")
-        self.channels = channel_picker(self.image)
-        self.folder = folder_edit("ensemble", "Ensemble", "The folder that training wrote.")
-        self.card = text_label("")
-        self.settings = SectionForm(PredictionConfig, None, self.session.configuration.prediction)
-        self.predict_button = make_button("Predict", self.predict, "Predict every plane of the image.")
-        self.stop_button = make_button("Stop", self.stop, "Stop after the present tiles.")
+        self._growing: GrowingLayers | None = None
+        self._make_inputs()
+        self.predict_button = make_button("Predict", self.predict, "Predict the region; results grow.")
+        self.stop_button = make_button("Stop", self.stop, "Stop after the present tiles; they are kept.")
         self.result_text = text_label("")
         self.result = make_group("Result", [self.result_text])
         self.result.setVisible(False)
+        self._timer = QTimer(self)
+        self._timer.setInterval(MILLISECONDS_BETWEEN_DRAWINGS)
+        self._timer.timeout.connect(self._draw)
         self._lay_out()
         self.image.changed.connect(self._image_chosen)
+        self.region.changed.connect(self._region_chosen)
         self.folder.changed.connect(self._folder_chosen)
+        self.recent.changed.connect(self._recent_chosen)
         self.hear(self.session.ensemble_changed, self._take_ensemble)
-        self.remember_changes([self.settings], self.configuration)
+        self.remember_changes([self.settings, self.outputs], self.configuration)
         self.hear(self.session.settings_changed, self._show_settings)
         self._take_ensemble()
-        self.update_buttons()
+        self._image_chosen()
+        self._region_chosen()
 
     def layers_changed(self) -> None:
-        """Bring the picker in step with the layers."""
+        """Bring the pickers in step with the layers."""
         self.image.reset_choices()
+        self.shapes.reset_choices()
         self._image_chosen()
 
     def update_buttons(self) -> None:
@@ -63,29 +77,63 @@ class Predict(Dock):
 
     def predict(self) -> None:
         """Start the prediction."""
+        layer = self.image.value
         try:
             config = self.configuration()
-            taken = snapshot_image(self.image.value, self.channels.value)
+            taken = snapshot_image(layer, self.channels.value, self.level.value)
+            target = find_target(self.viewer, self.region.value, layer, taken, self.shapes.value)
         except InputError as error:
             self.refuse(error)
             return
-        self.run(partial(predict_layer, taken, self.folder.value, config), self._show, "loading the ensemble")
+        self._growing = GrowingLayers(self.viewer, taken, target, self._wanted())
+        job = partial(predict_layer, taken, target, self.folder.value, config, self._growing)
+        self.run(job, self._show, "loading the ensemble", self._ended)
+        self._timer.start()
 
     def configuration(self) -> Configuration:
-        """Take over what the form holds."""
-        return self.session.configure("prediction", self.settings.values())
+        """Take over what the forms hold."""
+        return self.session.configure("prediction", self.settings.values() | self.outputs.values())
 
     def _show_settings(self) -> None:
-        self.settings.show_values(self.session.configuration.prediction)
+        for form in (self.settings, self.outputs):
+            form.show_values(self.session.configuration.prediction)
+
+    def _wanted(self) -> list[str]:
+        asked = [role for role, is_asked in self.outputs.values().items() if is_asked]
+        if "entropy" in asked:
+            asked.append("mutual_information")
+        return asked + ([UNLIKE] if self.unlike.value else [])
+
+    def _draw(self) -> None:
+        if self._growing is not None:
+            self._growing.look()
 
     def _show(self, prediction: LayerPrediction) -> None:
-        show_prediction(self.viewer, prediction)
         self.result_text.setText(result_of(prediction))
         self.result.setVisible(True)
         self.say(notes_text(prediction.notes))
+        if self.folder.value:
+            remember_ensemble(self.folder.value)
+            self.recent.reset_choices()
+
+    def _ended(self) -> None:
+        self._timer.stop()
+        growing, self._growing = self._growing, None
+        lost = () if growing is None else growing.settle()
+        if lost:
+            named = ", ".join(f'"{name}"' for name in lost)
+            told = f"Removed while it was predicted, and left out: {named}. Predict again to have it back."
+            self.say("\n".join(filter(None, [told, self.message.text()])))
 
     def _image_chosen(self) -> None:
         self.channels.reset_choices()
+        self.level.reset_choices()
+        layer = self.image.value
+        self.level.visible = layer is not None and levels_of(layer) > 1
+        self.update_buttons()
+
+    def _region_chosen(self) -> None:
+        self.shapes.visible = self.region.value == "shape"
         self.update_buttons()
 
     def _folder_chosen(self, folder: Path | None) -> None:
@@ -98,6 +146,10 @@ class Predict(Dock):
             self.card.setText(self._problem)
         self.update_buttons()
 
+    def _recent_chosen(self, folder: Path | None) -> None:
+        if folder is not None:
+            self.folder.value = folder
+
     def _take_ensemble(self) -> None:
         if self.session.ensemble_folder is not None:
             self.folder.value = self.session.ensemble_folder
@@ -106,15 +158,43 @@ class Predict(Dock):
     def _why_not(self) -> str:
         if self.image.value is None:
             return "Open an image first."
+        if self.region.value == "shape" and self.shapes.value is None:
+            return "Draw a shape in a Shapes layer first, or choose another region."
         return self._problem or ("" if self.folder.value else "Choose the folder of an ensemble first.")
 
+    def _make_inputs(self) -> None:
+        self.image = image_picker(self.viewer, False, "The image to predict.")
+        self.channels = channel_picker(self.image)
+        self.level = level_picker(self.image)
+        self.folder = folder_edit("ensemble", "Ensemble", "The folder that training wrote.")
+        self.recent = _recent_picker()
+        self.card = text_label("")
+        self.region = ComboBox(
+            name="region",
+            label="Region",
+            choices=KINDS,
+            tooltip="What to predict: every plane, the one that is shown, what of it is in view, or the "
+            "rectangle around a shape. Regions of one image are put together.",
+        )
+        self.shapes = shapes_picker(self.viewer)
+        values = self.session.configuration.prediction
+        self.outputs = SectionForm(PredictionConfig, OUTPUTS, values)
+        self.unlike = CheckBox(
+            value=True,
+            name="unlike",
+            label="Unlike",
+            tooltip="A map of what is unlike the training images, where the ensemble can tell.",
+        )
+        left = [name for name in PredictionConfig.model_fields if name not in OUTPUTS]
+        self.settings = SectionForm(PredictionConfig, left, values)
+
     def _lay_out(self) -> None:
-        pickers = Container(widgets=[self.image, self.channels], labels=True)
-        pickers.margins = (0, 0, 0, 0)
         folded = make_folded("More settings", [self.settings.native])
         for widget in (
-            make_group("Image", [pickers.native]),
-            make_group("Ensemble", [self.folder.native, self.card]),
+            make_group("Image", [_form(self.image, self.channels, self.level)]),
+            make_group("Ensemble", [self.folder.native, _form(self.recent), self.card]),
+            make_group("Where", [_form(self.region, self.shapes)]),
+            make_folded("More layers", [self.outputs.native, _form(self.unlike)]),
             folded,
             make_row([self.predict_button, self.stop_button]),
             self.progress,
@@ -123,3 +203,17 @@ class Predict(Dock):
         ):
             self.page.addWidget(widget)
         keep_tame(self)
+
+
+def _form(*widgets: Widget) -> QWidget:
+    form = Container(widgets=widgets, labels=True)
+    form.margins = (0, 0, 0, 0)
+    return form.native
+
+
+def _recent_picker() -> ComboBox:
+    def choices(_: Any) -> list[tuple[str, Path]]:
+        return [(f"{folder.parent.name}/{folder.name}", folder) for folder in recent_ensembles()]
+
+    tip = "Ensembles that predicted last."
+    return ComboBox(name="recent", label="Recent", choices=choices, nullable=True, tooltip=tip)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..viewer.predicting import Figures, LayerPrediction
+from ..viewer.known import Figures
+from ..viewer.predicting import LayerPrediction
 
 if TYPE_CHECKING:
     from ..ensemble.manifest import Manifest
 
 NOT_KNOWN = "not known: the notes say why"
 MOST_PLANES = 12
+MANY = 0.01
 
 
 def card_of(manifest: Manifest) -> str:
@@ -31,36 +33,102 @@ def card_of(manifest: Manifest) -> str:
 
 
 def result_of(prediction: LayerPrediction) -> str:
-    """Say how good the prediction is likely to be."""
+    """Say what was predicted and how good it is likely to be, plane by plane where there are several."""
     planes = prediction.planes
-    scores = [plane.score for plane in planes]
-    lines = [f"Uncertainty score: {sum(scores) / len(scores):.3f} (mean over the foreground, 0 to 1)"]
-    if len(planes) > 1:
-        shown = ", ".join(f"{score:.3f}" for score in scores[:MOST_PLANES])
-        lines.append(f"by plane: {shown}{', …' if len(planes) > MOST_PLANES else ''}")
-    return "\n".join([*lines, _expected(planes), _likeness(planes)])
+    if len(planes) == 1:
+        (one,) = planes
+        lines = [_expected(one), _likeness(one), _score(one), _part(one, prediction)]
+    else:
+        lines = [_several(prediction), *(_line(one) for one in planes[:MOST_PLANES])]
+        if len(planes) > MOST_PLANES:
+            lines.append(f"… and {len(planes) - MOST_PLANES} more")
+    if prediction.is_stopped:
+        lines.insert(0, _stopped(prediction))
+    return "\n".join(line for line in lines if line)
 
 
-def _expected(planes: tuple[Figures, ...]) -> str:
-    if all(plane.expected_dice is None for plane in planes):
-        return f"Expected Dice: {NOT_KNOWN}"
-    return f"Expected Dice: {', '.join(_dice(plane) for plane in planes[:MOST_PLANES])}"
+def _stopped(prediction: LayerPrediction) -> str:
+    indices, region = prediction.target.indices, prediction.target.region
+    done = sum(
+        one.is_complete and one.index in indices and one.region.within(region) == region
+        for one in prediction.planes
+        if one.region.touches(region)
+    )
+    kept = "What was predicted is kept; elsewhere the uncertainty is not known."
+    return (
+        f"Stopped after {done} of {len(indices)} planes. {kept}" if len(indices) > 1 else f"Stopped. {kept}"
+    )
 
 
-def _dice(plane: Figures) -> str:
-    if plane.expected_dice is None:
+def _several(prediction: LayerPrediction) -> str:
+    scores = [one.score for one in prediction.planes if one.score is not None]
+    lines = []
+    if scores:
+        lines.append(f"Uncertainty score: {sum(scores) / len(scores):.3f} (mean of the planes, 0 to 1)")
+    if all(one.expected_dice is None for one in prediction.planes):
+        lines.append(f"Expected Dice: {NOT_KNOWN}")
+    return "\n".join(lines)
+
+
+def _line(one: Figures) -> str:
+    """Say in one line what is known of a plane, or of a part of it."""
+    where = f"plane {', '.join(map(str, one.index))}" if one.index else "part"
+    if not one.is_whole_plane:
+        where += f", {_rows_and_columns(one)}"
+    if not one.is_complete:
+        return f"{where}: {_percent(one.share)} predicted, not judged"
+    likeness = {None: "likeness not known", False: "like the training images", True: "unlike them"}
+    return f"{where}: Dice {_dice(one)}; {likeness[one.is_ood]}; uncertainty {one.score:.3f}"
+
+
+def _part(one: Figures, prediction: LayerPrediction) -> str:
+    plane = f" of plane {', '.join(map(str, one.index))}" if one.index else ""
+    if not one.is_complete:
+        region = "" if one.is_whole_plane else f" of {_rows_and_columns(one)}"
+        return f"Predicted: {_percent(one.share)}{region}{plane}, too little to judge it"
+    if one.is_whole_plane:
+        return f"Predicted: all{plane}" if plane else ""
+    height, width = prediction.image.grid.shape[-2:]
+    share = one.region.shape[0] * one.region.shape[1] / (height * width)
+    return f"Predicted: {_rows_and_columns(one)}{plane} ({_percent(share)}), judged as an image of its own"
+
+
+def _rows_and_columns(one: Figures) -> str:
+    region = one.region
+    return f"rows {region.top} to {region.bottom - 1}, columns {region.left} to {region.right - 1}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= MANY else "less than 1 %"
+
+
+def _score(one: Figures) -> str:
+    if one.score is None:
+        return ""
+    return f"Uncertainty score: {one.score:.3f} (mean over the foreground, 0 to 1)"
+
+
+def _expected(one: Figures) -> str:
+    if not one.is_complete:
+        return "Expected Dice: not known of a part"
+    return f"Expected Dice: {NOT_KNOWN if one.expected_dice is None else _dice(one)}"
+
+
+def _dice(one: Figures) -> str:
+    if one.expected_dice is None:
         return "not known"
-    if plane.expected_dice_interval is None:
-        return f"{plane.expected_dice:.2f}"
-    low, high = plane.expected_dice_interval
-    return f"{plane.expected_dice:.2f} ({low:.2f} to {high:.2f})"
+    if one.expected_dice_interval is None:
+        return f"{one.expected_dice:.2f}"
+    low, high = one.expected_dice_interval
+    return f"{one.expected_dice:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _likeness(planes: tuple[Figures, ...]) -> str:
-    if any(plane.is_ood is None for plane in planes):
+def _likeness(one: Figures) -> str:
+    if one.is_ood is None:
         return "Like the training images: not known"
-    unlike = [str(number) for number, plane in enumerate(planes) if plane.is_ood]
-    return f"Unlike the training images: planes {', '.join(unlike)}" if unlike else "Like the training images"
+    if not one.is_ood:
+        return "Like the training images"
+    return f"Unlike the training images, by {one.ood_score:.1f} times the spread among them"
 
 
 def _channels(count: int) -> str:
