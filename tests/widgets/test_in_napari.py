@@ -106,7 +106,8 @@ def test_the_whole_work_by_buttons(viewer, qtbot, tmp_path):
     _press(qtbot, predict, predict.predict_button)
 
     found = _by_role(viewer)
-    assert set(found) == {"agreement", "disagreement", "consensus", "prediction", "uncertainty"}
+    consensus = {"agreement", "disagreement", "consensus"}
+    assert set(found) == consensus | {"prediction", "uncertainty", "ood_map"}
     for layer in found.values():
         assert layer.data.shape == image.data.shape
         np.testing.assert_allclose(layer.extent.world, image.extent.world)
