@@ -17,6 +17,7 @@ SIZE, SECONDS = (1280, 1000), 600
 def main() -> None:
     """Open the dock and go through its tabs."""
     import napari
+    from qtpy.QtWidgets import QScrollArea
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("ensemble", type=Path)
@@ -41,6 +42,13 @@ def main() -> None:
     for index, name in ((2, "reliability"), (3, "experts")):
         dock.tabs.setCurrentIndex(index)
         save(viewer, options, name)
+    if dock.hesitation.isVisible():
+        bar = dock.findChild(QScrollArea).verticalScrollBar()
+        bar.setValue(bar.maximum())
+        press(dock, dock.hesitation.regions.next_button)
+        save(viewer, options, "hesitation-region")
+        press(dock, dock.hesitation.side_button)
+        save(viewer, options, "hesitation-side-by-side")
     viewer.close()
 
 

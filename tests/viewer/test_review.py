@@ -19,11 +19,9 @@ from napari_deepflash2.viewer.review import (
     MODEL,
     UNCERTAINTY,
     Region,
-    ReviewMaps,
     ReviewView,
-    open_review,
-    read_maps,
 )
+from napari_deepflash2.viewer.review_maps import ReviewMaps, open_review, read_maps
 from napari_deepflash2.viewer.run_sources import write_sources
 from napari_deepflash2.viewer.training_data import take_pairs
 

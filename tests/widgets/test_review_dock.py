@@ -10,11 +10,11 @@ from qtpy.QtCore import Qt
 
 from napari_deepflash2.ensemble import load_review, train_ensemble
 from napari_deepflash2.viewer.placing import role_of
-from napari_deepflash2.viewer.review import IMAGE, MARK, MASK, MODEL, UNCERTAINTY
+from napari_deepflash2.viewer.review import DISAGREEMENT, IMAGE, MARK, MASK, MODEL, UNCERTAINTY
 from napari_deepflash2.viewer.session import session_of
 from napari_deepflash2.widgets.frame_table import FrameTable
 from napari_deepflash2.widgets.review import ReviewTraining
-from napari_deepflash2.widgets.review_words import NOTHING_CONTRADICTS, region_text
+from napari_deepflash2.widgets.review_words import NO_EXPERTS, NOTHING_CONTRADICTS, region_text
 
 SECONDS = 120_000
 SETTINGS = {
@@ -201,6 +201,77 @@ def test_experts_are_compared_when_their_folder_is_given(qtbot, dock, reviewed, 
     assert not dock.against.isHidden()
     assert sorted(_shown(dock.experts)) == sorted(review.records)
     assert (reviewed / "against_experts.csv").is_file()
+
+
+@pytest.fixture
+def hesitating(qtbot, dock, reviewed, tmp_path):
+    """A dock that has compared the models with two experts, who differ in one square of each image."""
+    _press(qtbot, dock, dock.open_button)
+    review = load_review(reviewed)
+    for expert, width in (("ann", 0), ("bob", 10)):
+        (tmp_path / "experts" / expert).mkdir(parents=True)
+        for name in review.records:
+            mask = review.mask(name).copy()
+            mask[36:46, 2 : 2 + width] = 1
+            tifffile.imwrite(tmp_path / "experts" / expert / f"{name}.tif", mask)
+    dock.compare_with_experts(tmp_path / "experts")
+    _wait(qtbot, dock)
+    dock.tabs.setCurrentWidget(dock.expert_page)
+    return dock
+
+
+def test_whether_models_hesitate_where_experts_disagree_is_said_and_drawn(qtbot, hesitating):
+    found = hesitating.review.hesitation
+    assert f"AUROC {found.auroc:.3f}" in hesitating.hesitation.text.text()
+    assert f"AUROC of the experts' disagreement by uncertainty {found.auroc:.3f}" in hesitating.summary.text()
+    assert not hesitating.hesitation.isHidden()
+    assert "mean over pixels" in hesitating.hesitation.plot.legend.text().replace("&nbsp;", " ")
+
+
+def test_without_experts_there_is_only_how_to_have_it(qtbot, dock):
+    _press(qtbot, dock, dock.open_button)
+    assert dock.no_experts.text() == NO_EXPERTS
+    assert dock.hesitation.isHidden()
+
+
+def test_disagreement_and_uncertainty_are_shown_alike_and_side_by_side(qtbot, hesitating, viewer):
+    button, regions = hesitating.hesitation.side_button, hesitating.hesitation.regions
+    assert not button.isEnabled()
+    row = hesitating.review.hesitation_regions.iloc[0]
+    regions.next_button.click()
+    _wait(qtbot, hesitating)
+    assert f"image {row['image']}" in regions.text.text()
+    layers = _roles(viewer)
+    assert layers[MARK].data.shape == (row["bottom"] - row["top"] + 2, row["right"] - row["left"] + 2)
+    pair = [layers[DISAGREEMENT], layers[UNCERTAINTY]]
+    assert pair[0].colormap == pair[1].colormap
+    assert [layer.contrast_limits for layer in pair] == [[0, 1], [0, 1]]
+    np.testing.assert_array_equal(pair[0].data[36:46, 2:12], 1)
+    assert not any(layer.visible for layer in pair)
+    button.click()
+    assert [layer for layer in viewer.layers if layer.visible] == pair
+    # Another image comes into the same two places.
+    other = next(
+        number
+        for number, image in enumerate(hesitating.review.hesitation_regions["image"])
+        if image != row["image"]
+    )
+    regions.table.choose(other)
+    _wait(qtbot, hesitating)
+    assert [role_of(layer) for layer in viewer.layers if layer.visible] == [DISAGREEMENT, UNCERTAINTY]
+    assert button.isChecked()
+    button.click()
+    assert _roles(viewer)[MASK].visible
+    assert MARK in _roles(viewer)
+    assert not viewer.canvas.grid.enabled
+
+
+def test_keys_go_through_the_list_that_is_looked_at(qtbot, hesitating, viewer):
+    assert len(viewer.keymap) == 2
+    hesitating.tabs.setCurrentWidget(hesitating.regions)
+    assert len(viewer.keymap) == 2
+    hesitating.tabs.setCurrentIndex(0)
+    assert not viewer.keymap
 
 
 def test_masks_that_do_not_fit_are_refused_in_the_dock(qtbot, dock, tmp_path):

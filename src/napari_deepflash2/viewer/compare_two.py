@@ -120,7 +120,7 @@ def show_two(viewer: ViewerModel, two: TwoLayers) -> Labels:
     return layer
 
 
-def show_side_by_side(viewer: ViewerModel, first: Labels, second: Labels, image: Image | None) -> None:
+def show_side_by_side(viewer: ViewerModel, first: Layer, second: Layer, image: Image | None) -> None:
     """Show two layers beside each other, each over the image, in napari's grid with its one camera.
 
     The layers come to the bottom of the list, where the grid begins to count; the image gets a second layer

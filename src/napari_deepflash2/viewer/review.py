@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.components import ViewerModel
@@ -15,21 +14,22 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from ..data.ignored import IGNORE
-from ..data.pixel_size import PixelSize
+from ..ensemble.differences import sides_of
 from ..ensemble.run import INPUT
-from ..progress import Progress, ProgressCallback
 from .adjudication import MARK_COLOUR, SMALLEST_VIEW, frame_around, look_at
 from .colours import OTHER_COLOUR, class_colormap
+from .compare_two import end_side_by_side, is_side_by_side, show_side_by_side
 from .grids import spatial_kwargs
 from .placing import Output, place, role_of
 from .preview import go_to, spatial_over
+from .review_maps import ReviewMaps
 from .run_sources import source_of
 
 if TYPE_CHECKING:
     from ..ensemble import Review
 
 IMAGE, UNCERTAINTY, MODEL = "reviewed image", "out-of-fold uncertainty", "out-of-fold labels"
-MASK, MARK = "mask trained on", "contradiction"
+DISAGREEMENT, MASK, MARK = "experts' disagreement", "mask trained on", "marked region"
 OUTLINE, OUTLINE_COLOUR = 2, "#F0E442"
 # Channels of an image that is not RGB, as light: they add up.
 _CHANNELS = ("magenta", "green", "cyan", "yellow", "red", "blue")
@@ -40,7 +40,7 @@ _ENOUGH_PIXELS = 1_000_000
 
 @dataclass(frozen=True)
 class Region:
-    """One row of the label check.
+    """One row of the label check, or of where models and experts are undecided.
 
     Attributes
     ----------
@@ -50,6 +50,8 @@ class Region:
         A pixel of the region.
     top, left, bottom, right : int
         Bounding box; the last two are excluded.
+    of : {"labels", "hesitation"}
+        In which maps it is a region.
     """
 
     name: str
@@ -59,79 +61,7 @@ class Region:
     left: int
     bottom: int
     right: int
-
-
-@dataclass(frozen=True, eq=False)
-class ReviewMaps:
-    """What there is to see of one training image.
-
-    Attributes
-    ----------
-    name : str
-        Of the maps.
-    image : ndarray, shape (Y, X) or (Y, X, C)
-        Intensities.
-    mask, labels : ndarray of uint8, shape (Y, X)
-        Classes 0 to L - 1 that the mask and the model give; `IGNORE` where there is none.
-    uncertainty : ndarray of float32, shape (Y, X)
-        In [0, 1].
-    pixel_size : (float, float) or None
-        Height and width of a pixel in micrometres.
-    """
-
-    name: str
-    image: NDArray[Any]
-    mask: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    uncertainty: NDArray[np.float32]
-    pixel_size: PixelSize | None = None
-
-
-def open_review(folder: Path, progress: ProgressCallback) -> Review:
-    """Read the review of an ensemble with all its tables; a job for a worker.
-
-    Raises
-    ------
-    InputError
-        Where there is none.
-    """
-    from ..ensemble import load_review
-
-    review = load_review(folder)
-    for done, table in enumerate(("images", "label_check", "reliability", "against_experts"), start=1):
-        getattr(review, table)
-        progress(Progress("reading the review", done, 4))
-    return review
-
-
-def compared_with_experts(folder: Path, experts: Path, progress: ProgressCallback) -> Review:
-    """Place the models among experts and read the review again; a job for a worker.
-
-    Raises
-    ------
-    InputError
-        Where the masks cannot be used or do not fit the images.
-    """
-    from ..ensemble.review_experts import add_experts
-
-    add_experts(folder, experts).save_tables()
-    return open_review(folder, progress)
-
-
-def read_maps(review: Review, name: str, progress: ProgressCallback) -> ReviewMaps:
-    """Read what there is to see of an image; a job for a worker.
-
-    Raises
-    ------
-    InputError
-        Where a map is missing or damaged.
-    """
-    maps = []
-    for done, read in enumerate((review.image, review.mask, review.labels, review.uncertainty), start=1):
-        maps.append(read(name))
-        progress(Progress(f"reading {name}", done, 4))
-    image, mask, labels, uncertainty = maps
-    return ReviewMaps(name, image, mask, labels, uncertainty, review.pixel_size_of(name))
+    of: Literal["labels", "hesitation"] = "labels"
 
 
 class ReviewView:
@@ -140,8 +70,8 @@ class ReviewView:
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-        Gets the image, unless the layer that it was taken from is there, and over it the uncertainty
-        (hidden at first), the model's labels, and the mask as outlines.
+        Gets the image, unless the layer that it was taken from is there, and over it the uncertainty and
+        the disagreement of experts (both hidden at first), the model's labels, and the mask as outlines.
     review : Review
         Of which ensemble.
     """
@@ -158,6 +88,8 @@ class ReviewView:
 
     def show(self, maps: ReviewMaps) -> None:
         """Show an image with what mask and model say of it, in the layers of the one before."""
+        beside = is_side_by_side(self._viewer)
+        end_side_by_side(self._viewer)
         self.unmark()
         source = source_of(maps.name, self._review.folder / INPUT)
         own = None if source is None else source.layer_in(self._viewer)
@@ -166,6 +98,8 @@ class ReviewView:
         spatial = spatial_over(source, own, plane, (height, width)) or _scaled(maps)
         images = _images(maps.image) if own is None else []
         self._remove_images({output.role for output in images})
+        if maps.disagreement is None:
+            self._remove({DISAGREEMENT})
         below = [self._place(output, (), spatial) for output in images]
         placed = [self._place(one, plane, spatial) for one in _overlays(maps, self._review.classes)]
         for layer in below:
@@ -178,12 +112,32 @@ class ReviewView:
             self._viewer.reset_view()
         elif plane:
             go_to(self._viewer, placed)
+        self.show_beside(beside)
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether the image that is shown has a disagreement of experts beside the uncertainty."""
+        return self.shown is not None and len(self._pair()) == 2
+
+    def show_beside(self, beside: bool) -> None:
+        """Show the experts' disagreement and the uncertainty alone beside each other, or all as before."""
+        if beside and self.has_pair:
+            disagreement, uncertainty = self._pair()
+            show_side_by_side(self._viewer, disagreement, uncertainty, None)
+        elif not beside:
+            end_side_by_side(self._viewer)
+
+    def _pair(self) -> list[Layer]:
+        layers = {role_of(layer): layer for layer in self._viewer.layers}
+        return [layers[role] for role in (DISAGREEMENT, UNCERTAINTY) if role in layers]
 
     def go_to(self, region: Region) -> None:
         """Mark a region of the image that is shown and bring it into view at a fitting size."""
         if self._maps is None or self._mask is None or self.shown != region.name:
             return
-        self._mark(region, self._maps, self._mask)
+        # In one of two maps beside each other a mark would be half the truth.
+        if not is_side_by_side(self._viewer):
+            self._mark(region, self._maps, self._mask)
         first = (0,) * (self._mask.ndim - 2)
         ends = ((region.top, region.left), (region.bottom - 1, region.right - 1))
         world = np.asarray([self._mask.data_to_world((*first, *end)) for end in ends])
@@ -263,19 +217,22 @@ def _set_contrast(layer: Layer) -> None:
 
 
 def _overlays(maps: ReviewMaps, classes: Sequence[int]) -> list[Output]:
-    """Give uncertainty, labels and mask, from the lowest to the highest."""
+    """Give uncertainty, disagreement, labels and mask, from the lowest to the highest."""
     colours = class_colormap(classes)
     # Of one class the outline has another colour than the area; more classes have one for each.
     outlines = {None: OTHER_COLOUR, 0: "transparent", classes[-1]: OUTLINE_COLOUR}
     of_mask = DirectLabelColormap(color_dict=outlines) if len(classes) == 2 else colours
-    uncertainty = {"colormap": "inferno", "contrast_limits": (0, 1), "blending": "additive", "visible": False}
+    hidden = {"colormap": "inferno", "contrast_limits": (0, 1), "blending": "additive", "visible": False}
+    pair = [(UNCERTAINTY, maps.uncertainty)]
+    if maps.disagreement is not None:
+        pair.append((DISAGREEMENT, maps.disagreement))
     # What has no class is none of the values, and gets the colour of those.
-    values = np.full(IGNORE + 1, max(classes) + 1, np.int32)
-    values[: len(classes)] = classes
+    value_of = np.full(IGNORE + 1, max(classes) + 1, np.int32)
+    value_of[: len(classes)] = classes
     return [
-        Output("image", UNCERTAINTY, f"{UNCERTAINTY} (0 to 1)", maps.uncertainty, uncertainty, reshapes=True),
-        Output("labels", MODEL, MODEL, values[maps.labels], {"opacity": 0.35, "colormap": colours}, True),
-        Output("labels", MASK, MASK, values[maps.mask], {"colormap": of_mask}, True),
+        *(Output("image", role, f"{role} (0 to 1)", values, hidden, True) for role, values in pair),
+        Output("labels", MODEL, MODEL, value_of[maps.labels], {"opacity": 0.35, "colormap": colours}, True),
+        Output("labels", MASK, MASK, value_of[maps.mask], {"colormap": of_mask}, True),
     ]
 
 
@@ -285,6 +242,10 @@ def _inside(region: Region, maps: ReviewMaps) -> NDArray[np.bool_]:
 
     box = np.s_[region.top : region.bottom, region.left : region.right]
     at = (region.y, region.x)
-    alike = (maps.mask[box] == maps.mask[at]) & (maps.labels[box] == maps.labels[at])
+    if region.of == "hesitation" and maps.disagreement is not None:
+        sides = sides_of(maps.disagreement, maps.uncertainty)
+        alike = sides[box] == sides[at]
+    else:
+        alike = (maps.mask[box] == maps.mask[at]) & (maps.labels[box] == maps.labels[at])
     pieces, _ = ndimage.label(alike, np.ones((3, 3)))
     return np.asarray(pieces == pieces[region.y - region.top, region.x - region.left])

@@ -10,24 +10,35 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
-from ..viewer.review import (
-    Region,
-    ReviewMaps,
-    ReviewView,
-    compared_with_experts,
-    open_review,
-    read_maps,
-)
+from ..viewer.compare_two import is_side_by_side
+from ..viewer.review import Region, ReviewView
+from ..viewer.review_maps import ReviewMaps, compared_with_experts, open_review, read_maps
 from .dock import Dock, make_button, make_group, notes_text, set_ready, text_label
 from .folders import folder_edit
 from .forms import keep_tame
 from .frame_table import FrameTable
-from .label_check import LabelCheckPart
+from .hesitation import HesitationPart
+from .regions import RegionKind, RegionsPart
 from .review_plots import Plot
-from .review_words import NO_EXPERTS, summary_of, titles_of
+from .review_words import (
+    CHECK_HINT,
+    NO_EXPERTS,
+    NOTHING_CONTRADICTS,
+    region_text,
+    summary_of,
+    titles_of,
+)
 
 if TYPE_CHECKING:
     from ..ensemble import Review
+
+CONTRADICTIONS = RegionKind(
+    "labels",
+    ("image", "mask", "model", "area", "weight", "margin"),
+    CHECK_HINT,
+    NOTHING_CONTRADICTS,
+    region_text,
+)
 
 
 class ReviewTraining(Dock):
@@ -47,7 +58,9 @@ class ReviewTraining(Dock):
         self._make_parts()
         self.folder.changed.connect(lambda _: self.update_buttons())
         self.images.chosen.connect(lambda _: self.update_buttons())
-        self.regions.wanted.connect(self._go_to)
+        for regions in (self.regions, self.hesitation.regions):
+            regions.wanted.connect(self._go_to)
+        self.hesitation.beside.connect(self._show_beside)
         self.tabs.currentChanged.connect(lambda _: self._hold_keys())
         self.hear(self.session.ensemble_changed, self._take_ensemble)
         self._take_ensemble()
@@ -61,6 +74,7 @@ class ReviewTraining(Dock):
         )
         set_ready(self.show_button, busy or self._why_not_show())
         set_ready(self.experts_button, busy)
+        self.hesitation.update_buttons(busy or self._why_not_beside())
 
     def open(self) -> None:
         """Read the review of the chosen ensemble."""
@@ -75,6 +89,7 @@ class ReviewTraining(Dock):
         self.regions.show_regions(review.label_check)
         self.reliability.show_reliability(review.reliabilities, titles_of(review))
         self._show_experts(review)
+        self.hesitation.show_review(review)
         self.tabs.setVisible(True)
         self._hold_keys()
         self.say(notes_text(review.notes))
@@ -127,6 +142,18 @@ class ReviewTraining(Dock):
             self._view.show(maps)
             if self._region is not None:
                 self._view.go_to(self._region)
+            self._look_beside()
+
+    def _show_beside(self, beside: bool) -> None:
+        if self._view is not None:
+            self._view.show_beside(beside)
+            if not beside and self._region is not None:
+                self._view.go_to(self._region)
+        self._look_beside()
+
+    def _look_beside(self) -> None:
+        self.hesitation.side_button.setChecked(is_side_by_side(self.viewer))
+        self.update_buttons()
 
     def _catch_up(self, read: str) -> None:
         """Go on to the region that was asked for while another image was read."""
@@ -134,7 +161,11 @@ class ReviewTraining(Dock):
             self._read(self._region.name)
 
     def _hold_keys(self) -> None:
-        self.regions.hold_keys(self.review is not None and self.tabs.currentWidget() is self.regions)
+        page = None if self.review is None else self.tabs.currentWidget()
+        holders = [(self.regions, page is self.regions), (self.hesitation.regions, page is self.expert_page)]
+        # One has to give the keys back before the other takes them.
+        for regions, hold in sorted(holders, key=lambda holder: holder[1]):
+            regions.hold_keys(hold)
 
     def _take_ensemble(self) -> None:
         if self.session.ensemble_folder is not None:
@@ -146,11 +177,17 @@ class ReviewTraining(Dock):
         known = self.review.images["score"].notna().iloc[self.images.row]
         return "" if known else "No finished model has left this image out."
 
+    def _why_not_beside(self) -> str:
+        if self._view is None or self._view.shown is None:
+            return "Show an image first: choose a region below, or one in the first tab."
+        return "" if self._view.has_pair else "This image has no masks of several experts."
+
     def _make_parts(self) -> None:
         self.folder = folder_edit("ensemble", "Ensemble", "The folder that training wrote.")
         self.open_button = make_button("Review", self.open, "Show what the models say of their own images.")
         self.summary = text_label("")
-        self.images, self.regions = FrameTable(), LabelCheckPart(self)
+        self.images, self.regions = FrameTable(), RegionsPart(self, CONTRADICTIONS)
+        self.hesitation = HesitationPart(self)
         self.show_button = make_button(
             "Show layers",
             self.show_image,
@@ -161,12 +198,15 @@ class ReviewTraining(Dock):
         self.experts_button = make_button(
             "Experts…", self.ask_experts, "Choose the folder with one sub-folder of masks for each expert."
         )
+        self.expert_page = _page(
+            [self.no_experts, self.against, self.experts, self.experts_button, self.hesitation]
+        )
         self.tabs = QTabWidget()
         for title, page in (
             ("Images", _page([self.images, self.show_button])),
             ("Label check", self.regions),
             ("Reliability", _page([self.reliability])),
-            ("Experts", _page([self.no_experts, self.against, self.experts, self.experts_button])),
+            ("Experts", self.expert_page),
         ):
             self.tabs.addTab(page, title)
         self.tabs.setVisible(False)

@@ -1,4 +1,4 @@
-"""Plots of a review: reliability, and the models among the experts."""
+"""Plots of a review: reliability, the models among the experts, and whether they hesitate alike."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class Plot(QWidget):
         """Draw each image's range of experts and where the model is; see `Review.against_experts`."""
         self._show(lambda: self._against_experts(table.sort_values("dice", ignore_index=True)))
 
+    def show_hesitation(self, curve: pd.DataFrame) -> None:
+        """Draw the uncertainty by the share of experts who marked a pixel; see `Hesitation.curve`."""
+        self._show(lambda: self._hesitation(curve))
+
     def changeEvent(self, event: QEvent | None) -> None:
         """Qt says that the theme has changed: draw in its colours."""
         super().changeEvent(event)
@@ -92,6 +96,18 @@ class Plot(QWidget):
         plot.addLine(y=ceiling, pen=self._pen(ink_of(self), Qt.PenStyle.DashLine))
         mean = _entry("- -", ink_of(self), f"experts' mean {ceiling:.3f}")
         self.legend.setText(f"{' '.join(entries)}<br>{mean}")
+        return plot
+
+    def _hesitation(self, curve: pd.DataFrame) -> Any:
+        plot = make_plot(self, "share of experts who marked the pixel", "uncertainty of the model")
+        shares, grey = curve["share"].to_numpy(float), QColor(EXPERTS_COLOUR)
+        ends = curve[["low", "high"]].to_numpy(float).ravel()
+        plot.plot(np.repeat(shares, 2), ends, pen=self._pen(grey, width=5), connect="pairs")
+        colour = self._readable(expert_colour(0))
+        plot.plot(shares, curve["mean"].to_numpy(float), pen=self._pen(colour), **_dots(colour, size=8))
+        plot.setXRange(0, 1)
+        entries = (_entry("●", colour, "mean over pixels"), _entry("▮", grey, "nine in ten"))
+        self.legend.setText(" ".join(entries))
         return plot
 
     def _readable(self, colour: str) -> QColor:

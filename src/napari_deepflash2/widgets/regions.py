@@ -1,9 +1,11 @@
-"""The part of the review dock that goes through the regions where models and masks contradict."""
+"""The part of the review dock that goes through a list of regions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -11,32 +13,53 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from .dock import Dock, make_button, make_row, set_ready, text_label
 from .dock_keys import DockKeys
 from .frame_table import FrameTable
-from .review_words import NOTHING_CONTRADICTS, region_of, region_text
+from .review_words import region_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = ["image", "mask", "model", "area", "weight", "margin"]
-HINT = (
-    "Those that weigh most come first: many pixels, of which the model is sure. Either the model is wrong "
-    "there, or the mask: look, and mend your mask where it is. N and Shift+N go on and back, also in the "
-    "image."
-)
+
+@dataclass(frozen=True)
+class RegionKind:
+    """What the regions of a list are.
+
+    Attributes
+    ----------
+    of : {"labels", "hesitation"}
+        In which maps they are regions.
+    columns : tuple of str
+        Those that are shown; ``weight`` is among them.
+    hint : str
+        How the list is read.
+    none : str
+        What is said where it is empty.
+    text : callable
+        Says in words what there is in a row, by the row, its number from 1, and how many there are.
+    """
+
+    of: Literal["labels", "hesitation"]
+    columns: tuple[str, ...]
+    hint: str
+    none: str
+    text: Callable[[pd.Series, int, int], str]
 
 
-class LabelCheckPart(QWidget):
+class RegionsPart(QWidget):
     """A list of regions to click through.
 
     Parameters
     ----------
     dock : Dock
         Which it is a part of.
+    kind : RegionKind
+        What they are.
     """
 
     wanted = Signal(object)
 
-    def __init__(self, dock: Dock) -> None:
+    def __init__(self, dock: Dock, kind: RegionKind) -> None:
         super().__init__()
+        self._kind = kind
         self._keys = DockKeys(dock, dock.viewer)
         self._frame: pd.DataFrame | None = None
         self.table = FrameTable()
@@ -46,7 +69,7 @@ class LabelCheckPart(QWidget):
         self.table.chosen.connect(self._chosen)
         layout = QVBoxLayout(self)
         for widget in (
-            text_label(HINT),
+            text_label(kind.hint),
             self.table,
             make_row([self.back_button, self.next_button]),
             self.text,
@@ -56,7 +79,7 @@ class LabelCheckPart(QWidget):
     def show_regions(self, frame: pd.DataFrame) -> None:
         """Give other regions from now on; none is chosen yet."""
         self._frame = frame
-        self.table.show_frame(frame[SHOWN], "weight", ascending=False)
+        self.table.show_frame(frame[list(self._kind.columns)], "weight", ascending=False)
         self._say()
 
     def hold_keys(self, hold: bool) -> None:
@@ -75,15 +98,15 @@ class LabelCheckPart(QWidget):
     def _chosen(self, number: int) -> None:
         self._say()
         if self._frame is not None and 0 <= number < len(self._frame):
-            self.wanted.emit(region_of(self._frame.iloc[number]))
+            self.wanted.emit(region_of(self._frame.iloc[number], self._kind.of))
 
     def _say(self) -> None:
         number, total = self.table.row, 0 if self._frame is None else len(self._frame)
         if self._frame is None or number is None:
-            self.text.setText("" if total else NOTHING_CONTRADICTS)
+            self.text.setText("" if total else self._kind.none)
         else:
-            self.text.setText(region_text(self._frame.iloc[number], number + 1, total))
-        none = "" if total else NOTHING_CONTRADICTS
+            self.text.setText(self._kind.text(self._frame.iloc[number], number + 1, total))
+        none = "" if total else self._kind.none
         for button, step in ((self.back_button, -1), (self.next_button, 1)):
             end = "This is the last one." if step > 0 else "This is the first one."
             set_ready(button, none or ("" if self.table.neighbour(step) is not None else end))
