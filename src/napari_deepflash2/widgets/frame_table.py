@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtWidgets import QHeaderView
 
 from .row_table import RowTable
@@ -13,16 +13,18 @@ from .tables import text_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_VALUE = Qt.ItemDataRole.UserRole
+# Rows by whose texts columns are made wide enough; all of thousands would take long.
+_MEASURED = 100
 
 
 class FrameModel(QAbstractTableModel):
-    """Gives the cells of a data frame to a view."""
+    """Gives the cells of a data frame to a view, in the order of a column."""
 
     def __init__(self) -> None:
         super().__init__()
         self._columns: tuple[str, ...] = ()
         self._rows: tuple[tuple[Any, ...], ...] = ()
+        self._order: list[int] = []
 
     def show(self, frame: pd.DataFrame) -> None:
         """Give another frame from now on."""
@@ -30,7 +32,33 @@ class FrameModel(QAbstractTableModel):
         self.beginResetModel()
         self._columns = tuple(str(column).replace("_", " ") for column in frame.columns)
         self._rows = tuple(known.itertuples(index=False, name=None))
+        self._order = list(range(len(self._rows)))
         self.endResetModel()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Qt asks to sort: by values; what is not known comes last, either way."""
+        # A proxy model would ask Python for two cells at each comparison.
+        self.layoutAboutToBeChanged.emit()
+        kept = self.persistentIndexList()
+        numbers = [self.number_at(index.row()) for index in kept]
+        values = [row[column] for row in self._rows] if self._columns else []
+        known = [number for number, value in enumerate(values) if value is not None]
+        known.sort(key=values.__getitem__, reverse=order == Qt.SortOrder.DescendingOrder)
+        self._order = known + [number for number, value in enumerate(values) if value is None]
+        places = {number: place for place, number in enumerate(self._order)}
+        moved = [
+            self.index(places[number], index.column()) for number, index in zip(numbers, kept, strict=True)
+        ]
+        self.changePersistentIndexList(kept, moved)
+        self.layoutChanged.emit()
+
+    def number_at(self, place: int) -> int:
+        """Give the number in the frame of the row at a place."""
+        return self._order[place]
+
+    def place_of(self, number: int) -> int:
+        """Give the place of a row of the frame."""
+        return self._order.index(number)
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Qt asks for the number of rows."""
@@ -41,12 +69,9 @@ class FrameModel(QAbstractTableModel):
         return len(self._columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Qt asks for a cell: its text, or its value to sort by."""
-        value = self._rows[index.row()][index.column()]
-        if role == _VALUE:
-            return value
+        """Qt asks for a cell."""
         if role == Qt.ItemDataRole.DisplayRole:
-            return text_of(value)
+            return text_of(self._rows[self._order[index.row()]][index.column()])
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignCenter
         return None
@@ -60,28 +85,17 @@ class FrameModel(QAbstractTableModel):
         return self._columns[section]
 
 
-class _Sorted(QSortFilterProxyModel):
-    """Sorts by values; what is not known comes last, either way."""
-
-    def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:
-        """Qt asks which of two cells comes first in ascending order."""
-        one, other = left.data(_VALUE), right.data(_VALUE)
-        if one is None or other is None:
-            return (other is None) == (self.sortOrder() == Qt.SortOrder.AscendingOrder) and one is not other
-        return bool(one < other)
-
-
 class FrameTable(RowTable):
     """A read-only table; a click on a header sorts, a chosen row is told by its number in the frame."""
 
     def __init__(self) -> None:
-        self._contents, self._sorted = FrameModel(), _Sorted()
-        self._sorted.setSourceModel(self._contents)
-        super().__init__(self._sorted)
+        self._contents = FrameModel()
+        super().__init__(self._contents)
         self.setSortingEnabled(True)
         header, side = self.horizontalHeader(), self.verticalHeader()
         if header is not None and side is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            header.setResizeContentsPrecision(_MEASURED)
             side.setVisible(False)
 
     def show_frame(self, frame: pd.DataFrame, by: str, ascending: bool) -> None:
@@ -102,16 +116,14 @@ class FrameTable(RowTable):
         """Give the number in the frame of the row that many below the chosen one; None beyond the ends."""
         index = self.currentIndex()
         place = index.row() + step if index.isValid() else 0
-        if not 0 <= place < self._sorted.rowCount():
-            return None
-        return self.number_at(self._sorted.index(place, 0))
+        return self._contents.number_at(place) if 0 <= place < self._contents.rowCount() else None
 
     def choose(self, number: int) -> None:
         """Choose a row by its number in the frame, as a click does."""
-        index = self._sorted.mapFromSource(self._contents.index(number, 0))
+        index = self._contents.index(self._contents.place_of(number), 0)
         self.setCurrentIndex(index)
         self.scrollTo(index)
 
     def number_at(self, index: QModelIndex) -> int:
         """Give the number of a row in the frame."""
-        return self._sorted.mapToSource(index).row()
+        return self._contents.number_at(index.row())
