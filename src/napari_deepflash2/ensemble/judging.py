@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.normalisation import FloatImage
+from ..data.normalisation import FloatImage, Normalisation, Standardisation
 from ..data.resampling import resized
 from ..errors import Problem
 from ..prediction import Prediction, Predictor
-from ..prediction.encoder import Encoder
+from ..prediction.encoder import CellGrid, Encoder
 from ..prediction.likeness import score_of_image
 from ..prediction.quality import Traits
-from ..progress import ProgressCallback
+from ..prediction.sources import InMemory, Source, tiles_of
+from ..prediction.trait_sums import TraitSums
+from ..progress import Progress, ProgressCallback, ignore_progress
 from .manifest import Manifest
-from .quality import Likeness, Quality
+from .quality import Quality
 
 if TYPE_CHECKING:
     import torch
+
+
+Looks = Mapping[Normalisation, Standardisation]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be expected of a prediction; see `Prediction` for each."""
+
+    expected_dice: float | None = None
+    expected_dice_interval: tuple[float, float] | None = None
+    ood_score: float | None = None
+    is_ood: bool | None = None
+
+    def notes(self, name: str) -> tuple[Problem, ...]:
+        """Tell what a user should know about the image that is called `name`."""
+        return (_unlike(name),) if self.is_ood else ()
 
 
 @dataclass(frozen=True)
@@ -75,45 +94,113 @@ class Judge:
         progress : callable
             May raise `Cancelled`.
         """
-        if self.quality.likeness is not None:
-            prediction = self._with_likeness(
-                self.quality.likeness, prediction, image, name, false_alarm_rate, progress
-            )
-        if self.quality.dice is None or prediction.is_ood:
-            return prediction
-        expected = self.quality.dice.expected(Traits.of(prediction.probabilities))
-        return replace(prediction, expected_dice=expected.dice, expected_dice_interval=expected.interval)
-
-    def _with_likeness(
-        self,
-        likeness: Likeness,
-        prediction: Prediction,
-        image: FloatImage,
-        name: str,
-        false_alarm_rate: float,
-        progress: ProgressCallback,
-    ) -> Prediction:
-        cells = self._unlikeness(likeness, image, progress, name)
-        score = score_of_image(cells) - likeness.images.limit(false_alarm_rate)
-        grid = next(iter(self.encoders.values())).grid((image.shape[0], image.shape[1]))
-        map_ = grid.map_of(cells - np.float32(likeness.cells.limit(false_alarm_rate)))
+        source = InMemory(image)
+        looks = {one: one.for_image(image) for one in {one.normalisation for one in self.encoders.values()}}
+        strips = [cells for _, cells in self.unlikeness(source, looks, progress=progress, task=name)]
+        cells = np.concatenate(strips) if strips else None
+        found = self.verdict(TraitSums.of(prediction.probabilities), cells, false_alarm_rate)
         return replace(
             prediction,
-            ood_score=score,
-            is_ood=score > 0,
-            ood_map=resized(map_[np.newaxis], prediction.labels.shape)[0],
-            notes=(*prediction.notes, *((_unlike(name),) if score > 0 else ())),
+            expected_dice=found.expected_dice,
+            expected_dice_interval=found.expected_dice_interval,
+            ood_score=found.ood_score,
+            is_ood=found.is_ood,
+            ood_map=None if cells is None else self._map(source, cells, false_alarm_rate, prediction),
+            notes=(*prediction.notes, *found.notes(name)),
         )
 
-    def _unlikeness(
-        self, likeness: Likeness, image: FloatImage, progress: ProgressCallback, name: str
+    def grid(self, shape: tuple[int, int]) -> CellGrid | None:
+        """Cells of an image of that height and width; None where the likeness is not known."""
+        return next((encoder.grid(shape) for encoder in self.encoders.values()), None)
+
+    def unlikeness(
+        self,
+        source: Source,
+        looks: Looks,
+        done: Collection[int] = (),
+        progress: ProgressCallback = ignore_progress,
+        task: str = "likeness",
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Compare the cells of an image with those of the training images, strip by strip.
+
+        Parameters
+        ----------
+        source : Source
+            What the networks see.
+        looks : mapping of Normalisation to Standardisation
+            How each of the models' normalisations standardises the whole image.
+        done : collection of int
+            Numbers of strips that are known.
+        progress : callable
+            Called before every tile; may raise `Cancelled`.
+        task : str
+            Name of the task in the progress.
+
+        Yields
+        ------
+        int, ndarray of float32, shape (N,)
+            Number of a strip of `CellGrid.strips`, and the scores of its cells, mean over the models.
+        """
+        grid = self.grid(source.shape)
+        if grid is None:
+            return
+        counted, total = 0, len(grid.tiles.starts)
+        for number, strip in enumerate(grid.strips):
+            scores: list[NDArray[np.float32]] = []
+            for tile in tiles_of(source, strip, grid.tiles.shape) if number not in done else ():
+                progress(Progress(task, counted + len(scores), total))
+                scores.append(self._of_tile(tile, looks, grid.cells))
+            counted += len(strip)
+            if scores:
+                yield number, np.concatenate(scores)
+
+    def verdict(self, sums: TraitSums, cells: NDArray[np.float32] | None, false_alarm_rate: float) -> Verdict:
+        """Say what is to be expected of a prediction.
+
+        Parameters
+        ----------
+        sums : TraitSums
+            Of its calibrated probabilities, over all pixels.
+        cells : ndarray of float32, shape (N,), or None
+            Scores of all cells, see `unlikeness`.
+        false_alarm_rate : float
+            Share of images of the known kind that may be called unlike.
+        """
+        found = Verdict()
+        if cells is not None and self.quality.likeness is not None:
+            score = score_of_image(cells) - self.quality.likeness.images.limit(false_alarm_rate)
+            found = Verdict(ood_score=score, is_ood=score > 0)
+        if self.quality.dice is None or found.is_ood:
+            return found
+        expected = self.quality.dice.expected(Traits.from_sums(sums))
+        return replace(found, expected_dice=expected.dice, expected_dice_interval=expected.interval)
+
+    def above_limit(self, cells: NDArray[np.float32], false_alarm_rate: float) -> NDArray[np.float32]:
+        """Count scores of cells from the limit on that the false-alarm rate sets: above 0 they are unlike."""
+        if self.quality.likeness is None:
+            raise ValueError("of an ensemble that does not know what is like its images")
+        return cells - np.float32(self.quality.likeness.cells.limit(false_alarm_rate))
+
+    def _of_tile(
+        self, tile: NDArray[np.float32], looks: Looks, cells: tuple[int, int]
     ) -> NDArray[np.float32]:
+        familiar = {} if self.quality.likeness is None else self.quality.likeness.familiar
         scores = [
-            likeness.familiar[fold].unlikeness(encoder.describe(image, progress, name))
+            familiar[fold].unlikeness(encoder.describe_tile(tile, looks[encoder.normalisation], cells))
             for fold, encoder in self.encoders.items()
         ]
         found: NDArray[np.float32] = np.mean(scores, axis=0, dtype=np.float32)
         return found
+
+    def _map(
+        self, source: Source, cells: NDArray[np.float32], false_alarm_rate: float, prediction: Prediction
+    ) -> NDArray[np.float32] | None:
+        grid = self.grid(source.shape)
+        if grid is None:
+            return None
+        map_ = grid.map_of(self.above_limit(cells, false_alarm_rate))
+        own = prediction.labels.shape
+        return map_ if map_.shape == own else resized(map_[np.newaxis], own)[0]
 
 
 def _unlike(name: str) -> Problem:

@@ -18,10 +18,11 @@ from ..errors import InputError, Problem, raise_if_any
 from ..files import sha256_of
 from ..objects import ObjectMap, find_objects
 from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
-from ..prediction.blocks import Block, Source, Writer, predict_blocks
+from ..prediction.blocks import Block, Writer, predict_blocks
 from ..prediction.calibration import calibrated
 from ..prediction.canvas import Region
 from ..prediction.growing import Point
+from ..prediction.sources import Source
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..config import PredictionConfig
-from ..data.normalisation import FloatImage, Normalisation, Standardisation
+from ..data.normalisation import Normalisation, Standardisation
 from ..data.sampling import cut
 from ..progress import Progress, ProgressCallback, ignore_progress
 from .canvas import Canvas, GridWeights, Region
 from .engine import Moments, batches
 from .passes import Predictor, TilePredictor
+from .sources import Source, region_of
 from .tiling import TileGrid
 
 if TYPE_CHECKING:
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 # Of the running sums of one block; as many are open at a time as a tile has of these rows, and one or two.
 _BYTES = 2**25
 _ROWS = 128
-
-
-class Source(Protocol):
-    """An image that is read part by part."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width, in pixels."""
-
-    def read(self, rows: slice, columns: slice) -> FloatImage:
-        """Read a part of it as float32 (Y, X, C), finite, as stored."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +162,9 @@ class _Work:
             tile = Region(y, y + height, x, x + width)
             if any(tile.touches(block.region) for block in column):
                 rows.setdefault(y, []).append((y, x))
-        return [_Row(starts, self._needed(starts)) for starts in rows.values()]
+        return [
+            _Row(starts, region_of(starts, self._grid.shape, self._source.shape)) for starts in rows.values()
+        ]
 
     def predict(self, column: Sequence[Block], reader: ThreadPoolExecutor, behind: _Behind) -> Iterator[int]:
         """Predict a column of blocks; yield the number of tiles after each batch."""
@@ -196,12 +188,6 @@ class _Work:
         self, band: NDArray[np.float32], region: Region, starts: Sequence[tuple[int, int]]
     ) -> NDArray[np.float32]:
         return np.stack([cut(band, y - region.top, x - region.left, self._grid.shape) for y, x in starts])
-
-    def _needed(self, starts: Sequence[tuple[int, int]]) -> Region:
-        (top, left), (_, last), (height, width) = starts[0], starts[-1], self._grid.shape
-        # A tile that reaches beyond the image is the only one along that axis, and mirrored there.
-        bottom, right = min(top + height, self._source.shape[0]), min(last + width, self._source.shape[1])
-        return Region(top, bottom, left, right)
 
 
 class _Open:

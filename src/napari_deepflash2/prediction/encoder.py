@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.normalisation import FloatImage
-from ..data.sampling import cut
-from ..progress import Progress, ProgressCallback, ignore_progress
+from ..data.normalisation import FloatImage, Normalisation, Standardisation
 from .canvas import Canvas, GridWeights, Region
 from .passes import Predictor
+from .sources import InMemory, tiles_of
 from .tiling import TileGrid
 
 if TYPE_CHECKING:
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 # Side of a cell in pixels: some nuclei or one large cell.
 CELL = 64
 
+# Of the tiles that are read at once.
+_PIXELS = 2**22
 _PROBE = 64
 # No network of the registry halves a tile more often than five times; smaller maps are pooled ones.
 _SMALLEST_SIDE = _PROBE // 32
@@ -57,17 +57,36 @@ class CellGrid:
         height, width = (max(1, round(side / CELL)) for side in tiles.shape)
         return cls(shape, tiles, (height, width))
 
-    def map_of(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Paint one value a cell over the image, (N,) to (Y, X) float32."""
+    @property
+    def strips(self) -> list[tuple[tuple[int, int], ...]]:
+        """Starts of tiles that lie side by side, as many as are read at once; all, in their order."""
+        side_by_side: dict[int, list[tuple[int, int]]] = {}
+        for y, x in self.tiles.starts:
+            side_by_side.setdefault(y, []).append((y, x))
+        most = max(1, _PIXELS // (self.tiles.shape[0] * self.tiles.shape[1]))
+        return [
+            tuple(row[first : first + most])
+            for row in side_by_side.values()
+            for first in range(0, len(row), most)
+        ]
+
+    def map_of(self, values: NDArray[np.floating], region: Region | None = None) -> NDArray[np.float32]:
+        """Paint one value a cell over a region of the image, (N,) to (Y, X) float32; by default over all."""
+        region = region or Region(0, self.shape[0], 0, self.shape[1])
+        height, width = self.tiles.shape
+        canvas = Canvas((1,), region, GridWeights(self.tiles, self.shape, "flat"))
+        of_cells = values.astype(np.float32).reshape(-1, *self.cells)
+        for (y, x), cells in zip(self.tiles.starts, of_cells, strict=True):
+            if region.touches(Region(y, y + height, x, x + width)):
+                canvas.add([(y, x)], self._painted(cells))
+        return canvas.averages()[0][0]
+
+    def _painted(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Paint the cells of a tile, as (1, 1, height, width)."""
         height, width = self.tiles.shape
         rows = np.arange(height) * self.cells[0] // height
         columns = np.arange(width) * self.cells[1] // width
-        of_cells = values.astype(np.float32).reshape(-1, 1, *self.cells)
-        region = Region(0, self.shape[0], 0, self.shape[1])
-        canvas = Canvas((1,), region, GridWeights(self.tiles, self.shape, "flat"))
-        for start, cells in zip(self.tiles.starts, of_cells, strict=True):
-            canvas.add([start], cells[np.newaxis, :, rows][..., columns])
-        return canvas.averages()[0][0]
+        return cells[np.newaxis, np.newaxis, rows[:, np.newaxis], columns]
 
 
 class Encoder:
@@ -93,46 +112,63 @@ class Encoder:
         """Cells of an image of that height and width."""
         return CellGrid.cover(shape, self._tile_size)
 
-    def describe(
-        self, image: FloatImage, progress: ProgressCallback = ignore_progress, task: str = "describe"
-    ) -> NDArray[np.float32]:
+    @property
+    def normalisation(self) -> Normalisation:
+        """How the network's images are standardised."""
+        return self._predictor.normalisation
+
+    def describe(self, image: FloatImage) -> NDArray[np.float32]:
         """Describe each cell of an image.
 
         Parameters
         ----------
         image : ndarray of float32, shape (Y, X, C)
             Intensities as stored.
-        progress : callable
-            Called before every tile; may raise `Cancelled`.
-        task : str
-            Name of the task in the progress.
 
         Returns
         -------
         ndarray of float32, shape (N, D)
-            Cells tile by tile and row by row, as `CellGrid` has them: mean of each channel of the deepest
-            map, then of each channel of the image, standardised: mean, logarithm of the deviation,
-            skewness, and logarithm of the mean difference of neighbours on three scales.
+            Cells tile by tile and row by row, as `CellGrid` has them; see `describe_tile`.
         """
-        return np.concatenate(list(self._of_tiles(image, progress, task)))
+        source, look = InMemory(image), self.normalisation.for_image(image)
+        grid = self.grid(source.shape)
+        return np.concatenate(
+            [
+                self.describe_tile(tile, look, grid.cells)
+                for strip in grid.strips
+                for tile in tiles_of(source, strip, grid.tiles.shape)
+            ]
+        )
 
-    def _of_tiles(
-        self, image: FloatImage, progress: ProgressCallback, task: str
-    ) -> Iterator[NDArray[np.float32]]:
+    def describe_tile(
+        self, tile: NDArray[np.float32], look: Standardisation, cells: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """Describe each cell of a tile.
+
+        Parameters
+        ----------
+        tile : ndarray of float32, shape (C, height, width)
+            Intensities as stored.
+        look : Standardisation
+            How the image that it is from is standardised.
+        cells : (int, int)
+            Rows and columns of cells.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, D)
+            Row by row: mean of each channel of the deepest map, then of each channel of the image,
+            standardised: mean, logarithm of the deviation, skewness, and logarithm of the mean difference
+            of neighbours on three scales.
+        """
         import torch
         from torch.nn.functional import adaptive_avg_pool2d
 
-        grid = self.grid((image.shape[0], image.shape[1]))
-        look = self._predictor.normalisation.for_image(image)
-        channels = np.moveaxis(image, -1, 0)
-        starts = grid.tiles.starts
-        for done, (y, x) in enumerate(starts):
-            progress(Progress(task, done, len(starts)))
-            tile = look.apply(np.moveaxis(cut(channels, y, x, grid.tiles.shape), 0, -1))
-            with torch.inference_mode():
-                seen = torch.from_numpy(tile[np.newaxis]).to(self._device)
-                maps = [adaptive_avg_pool2d(self._deepest(seen), grid.cells), _statistics(seen, grid.cells)]
-                yield torch.cat(maps, 1)[0].flatten(1).T.cpu().numpy()
+        standardised = look.apply(np.moveaxis(tile, 0, -1))
+        with torch.inference_mode():
+            seen = torch.from_numpy(standardised[np.newaxis]).to(self._device)
+            maps = [adaptive_avg_pool2d(self._deepest(seen), cells), _statistics(seen, cells)]
+            return torch.cat(maps, 1)[0].flatten(1).T.cpu().numpy()
 
     def _deepest(self, tile: Tensor) -> Tensor:
         found: list[Tensor] = []

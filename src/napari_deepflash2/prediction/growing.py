@@ -13,9 +13,9 @@ from ..config import PredictionConfig
 from ..data.normalisation import FloatImage
 from ..data.sampling import cut
 from ..progress import Progress, ProgressCallback, ignore_progress
-from .blocks import Source
 from .canvas import Canvas, GridWeights, Region
 from .engine import Moments, TileMaps, batches
+from .sources import Source
 from .tiling import TileGrid
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .conformal import group_weights, groups_needed, limit_at
-from .result import most_probable
-from .uncertainty import total_uncertainty, uncertainty_score
+from .trait_sums import TraitSums
 
 Floats = NDArray[np.float64]
 
@@ -60,14 +59,12 @@ class Traits:
     @classmethod
     def of(cls, probabilities: NDArray[np.floating]) -> Traits:
         """Measure calibrated probabilities, (L, Y, X)."""
-        maps = probabilities.astype(np.float32, copy=False)
-        winners = most_probable(maps)
-        return cls(
-            soft_dice=_soft_dice(maps, winners),
-            uncertainty=uncertainty_score(total_uncertainty(maps), winners > 0),
-            foreground=float((winners > 0).mean()),
-            doubt=float(1 - maps[0].min()),
-        )
+        return cls.from_sums(TraitSums.of(probabilities))
+
+    @classmethod
+    def from_sums(cls, sums: TraitSums) -> Traits:
+        """Take what was summed up over all pixels of an image."""
+        return cls(sums.soft_dice, sums.score, sums.foreground / sums.pixels, sums.doubt)
 
     @property
     def is_empty(self) -> bool:
@@ -191,16 +188,6 @@ class QualityModel:
         if self.missing_groups:
             return ExpectedDice(dice, None)
         return ExpectedDice(dice, (float(right >= CONFIDENCE - 1e-9), float(wrong < CONFIDENCE - 1e-9)))
-
-
-def _soft_dice(probabilities: NDArray[np.float32], winners: NDArray[np.unsignedinteger]) -> float:
-    found = []
-    for class_, p in enumerate(probabilities[1:], start=1):
-        chosen = winners == class_
-        if chosen.any():
-            total = p.sum(dtype=np.float64) + chosen.sum()
-            found.append(2 * p[chosen].sum(dtype=np.float64) / total)
-    return float(np.mean(found)) if found else 0.0
 
 
 def _fitted(features: Floats, missing: Floats, groups: NDArray[np.integer]) -> Floats:
