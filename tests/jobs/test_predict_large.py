@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,8 @@ import tifffile
 from napari_deepflash2 import InputError, load_ensemble
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.data.zarr_files import open_zarr
-from napari_deepflash2.exchange import ome_zarr
 from napari_deepflash2.jobs import predict_folder
-from napari_deepflash2.prediction import blocks
 from napari_deepflash2.progress import Cancelled, Progress
-from napari_deepflash2.sample_data import make_cells
 
 zarr = pytest.importorskip("zarr")
 PLAIN = Configuration.of(
@@ -24,32 +22,8 @@ PLAIN = Configuration.of(
 )
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 32 pixels and blocks of 16 x 96, so that a small image has many."""
-    monkeypatch.setattr(ome_zarr, "CHUNK", 32)
-    monkeypatch.setattr(blocks, "_ROWS", 16)
-    monkeypatch.setattr(blocks, "_BYTES", 4 * 4 * 16 * 96)
-
-
-@pytest.fixture(scope="module")
-def cells() -> np.ndarray:
-    return make_cells((150, 200), n_cells=20, random_state=1)[0]
-
-
-def _ome(folder: Path, data: np.ndarray, axes: str = "yx", unit: str = "micrometer") -> Path:
-    group = zarr.open_group(str(folder), mode="w", zarr_format=3)
-    group.create_array("0", shape=data.shape, dtype=data.dtype, chunks=(50,) * data.ndim)[:] = data
-    transforms = [
-        {"type": "scale", "scale": [0.5] * data.ndim},
-        {"type": "translation", "translation": [7.0] * data.ndim},
-    ]
-    multiscale = {
-        "axes": [{"name": axis, "type": "space", "unit": unit} for axis in axes],
-        "datasets": [{"path": "0", "coordinateTransformations": transforms}],
-    }
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
-    return folder
+pytestmark = pytest.mark.usefixtures("small_blocks")
+WriteOme = Callable[..., Path]
 
 
 def _read(path: Path) -> np.ndarray:
@@ -61,9 +35,9 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_ome_zarr_is_predicted_as_if_it_were_whole(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
-    image = _ome(tmp_path / "images" / "a.ome.zarr", cells)
+    image = write_ome(tmp_path / "images" / "a.ome.zarr", cells)
     report = predict_folder(image.parent, tiny_ensemble, tmp_path / "out", config=PLAIN)
     whole = load_ensemble(tiny_ensemble).predict(cells, PLAIN.prediction)
     np.testing.assert_array_equal(_read(tmp_path / "out" / "labels" / "a.zarr"), whole.labels)
@@ -75,8 +49,10 @@ def test_an_ome_zarr_is_predicted_as_if_it_were_whole(
     assert not (tmp_path / "out" / ".unfinished").exists()
 
 
-def test_results_have_the_grid_of_the_image(cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path) -> None:
-    image = _ome(tmp_path / "a.zarr", cells)
+def test_results_have_the_grid_of_the_image(
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
+) -> None:
+    image = write_ome(tmp_path / "a.zarr", cells)
     predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
     for kind in ("labels", "uncertainty"):
         found = open_zarr(tmp_path / "out" / kind / "a.zarr")
@@ -88,11 +64,13 @@ def test_results_have_the_grid_of_the_image(cells: np.ndarray, tiny_ensemble: Pa
         )
 
 
-def test_stacks_are_predicted_plane_by_plane(cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path) -> None:
+def test_stacks_are_predicted_plane_by_plane(
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
+) -> None:
     stack = np.stack([cells, cells[::-1]])
     config = PLAIN.replace("prediction", entropy=True)
     report = predict_folder(
-        _ome(tmp_path / "a.zarr", stack, "zyx"), tiny_ensemble, tmp_path / "out", None, config
+        write_ome(tmp_path / "a.zarr", stack, "zyx"), tiny_ensemble, tmp_path / "out", None, config
     )
     labels = _read(tmp_path / "out" / "labels" / "a.zarr")
     ensemble = load_ensemble(tiny_ensemble)
@@ -120,18 +98,18 @@ def test_h1_a_large_tiff_is_predicted_in_blocks(
 
 
 def test_another_scale_is_predicted_as_if_it_were_whole_and_laid_over_the_image(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
     config = PLAIN.replace("prediction", scale=2)
-    predict_folder(_ome(tmp_path / "a.zarr", cells), tiny_ensemble, tmp_path / "out", config=config)
+    predict_folder(write_ome(tmp_path / "a.zarr", cells), tiny_ensemble, tmp_path / "out", config=config)
     found = open_zarr(tmp_path / "out" / "labels" / "a.zarr")
     assert (found.shape, found.steps, found.origin) == ((300, 400), (0.25, 0.25), (6.875, 6.875))
 
 
 def test_h7_a_cancelled_run_goes_on_where_it_stopped(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
-    image = _ome(tmp_path / "a.zarr", cells)
+    image = write_ome(tmp_path / "a.zarr", cells)
     predict_folder(image, tiny_ensemble, tmp_path / "whole", config=PLAIN)
     totals: list[int] = []
 
@@ -158,9 +136,9 @@ def test_h7_a_cancelled_run_goes_on_where_it_stopped(
 
 
 def test_h8_what_is_there_already_is_not_made_again_unless_something_changed(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
-    image = _ome(tmp_path / "a.zarr", cells)
+    image = write_ome(tmp_path / "a.zarr", cells)
     tasks: list[str] = []
 
     def run(config: Configuration) -> float:
@@ -178,9 +156,9 @@ def test_h8_what_is_there_already_is_not_made_again_unless_something_changed(
 
 
 def test_b23_a_damaged_chunk_is_found_before_anything_is_predicted(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
-    image = _ome(tmp_path / "a.zarr", cells)
+    image = write_ome(tmp_path / "a.zarr", cells)
     chunk = image / "0" / "c" / "2" / "3"
     chunk.write_bytes(chunk.read_bytes()[:10])
     tasks: list[str] = []
@@ -192,8 +170,10 @@ def test_b23_a_damaged_chunk_is_found_before_anything_is_predicted(
     assert not (tmp_path / "out" / "labels").exists()
 
 
-def test_b23_missing_chunks_are_noted(cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path) -> None:
-    image = _ome(tmp_path / "a.zarr", cells)
+def test_b23_missing_chunks_are_noted(
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
+) -> None:
+    image = write_ome(tmp_path / "a.zarr", cells)
     (image / "0" / "c" / "0" / "1").unlink()
     notes = predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN).notes
     assert "missing-chunks" in {note.code for note in notes}
@@ -201,11 +181,11 @@ def test_b23_missing_chunks_are_noted(cells: np.ndarray, tiny_ensemble: Path, tm
 
 @pytest.mark.parametrize("not_finite", ["refuse", "background"])
 def test_b15_values_that_are_no_numbers_are_refused_or_background(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, not_finite: str
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme, not_finite: str
 ) -> None:
     spoiled = cells.astype(np.float32)
     spoiled[40, 60] = np.nan
-    image = _ome(tmp_path / "a.zarr", spoiled)
+    image = write_ome(tmp_path / "a.zarr", spoiled)
     config = PLAIN.replace("data", not_finite=not_finite)
     if not_finite == "refuse":
         with pytest.raises(InputError, match="1 values are NaN or infinite, the first at y 40, x 60"):
@@ -218,9 +198,9 @@ def test_b15_values_that_are_no_numbers_are_refused_or_background(
 
 
 def test_h2_other_channels_are_refused_before_anything_is_read(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
-    image = _ome(tmp_path / "a.zarr", np.stack([cells] * 3), "cyx")
+    image = write_ome(tmp_path / "a.zarr", np.stack([cells] * 3), "cyx")
     with pytest.raises(InputError, match="has 3 channels, the ensemble was trained on 1"):
         predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
 
@@ -238,9 +218,9 @@ predict_folder(image, ensemble, out, config=Configuration.of(config))
 
 
 def test_h7_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
-    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
 ) -> None:
-    image = _ome(tmp_path / "a.zarr", np.tile(cells, (2, 2)))
+    image = write_ome(tmp_path / "a.zarr", np.tile(cells, (2, 2)))
     predict_folder(image, tiny_ensemble, tmp_path / "whole", config=PLAIN)
     PLAIN.save(tmp_path / "settings.toml")
     arguments = [image, tiny_ensemble, tmp_path / "out", tmp_path / "settings.toml"]

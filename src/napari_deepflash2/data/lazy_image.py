@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,11 @@ class LazyImage:
         """Length of an axis; 1 where there is no such axis."""
         return int(self.array.shape[self.axes.index(axis)]) if axis in self.axes else 1
 
+    @property
+    def n_planes(self) -> int:
+        """Slices of a stack or series; 1 for an image that is none."""
+        return math.prod(self.length(axis) for axis in self.leading)
+
     def planes(self) -> Iterator[LazyPlane]:
         """Go through the slices of a stack or series, one for an image that is none."""
         for index in np.ndindex(*(self.length(axis) for axis in self.leading)):
@@ -133,14 +139,17 @@ class LazyPlane:
         InputError
             Where the file is damaged there, or holds values that are no finite numbers.
         """
+        return self._finite(self.read_values(rows, columns).astype(np.float32), rows, columns)
+
+    def read_values(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a part as it is stored, (height, width, C); refuses a file that is damaged there."""
         at = dict(zip(self.image.leading, self.index, strict=True)) | {"Y": rows, "X": columns}
         where = tuple(at.get(axis, slice(None)) for axis in self.image.axes)
         left = [axis for axis in self.image.axes if axis not in self.image.leading]
         part = np.asarray(self.image.array[where])
         if "C" not in left:
             part, left = part[..., np.newaxis], [*left, "C"]
-        pixels = part.transpose([left.index(axis) for axis in "YXC"]).astype(np.float32)
-        return self._finite(pixels, rows, columns)
+        return part.transpose([left.index(axis) for axis in "YXC"])
 
     def chunks(self) -> Iterator[tuple[slice, slice]]:
         """Go through the plane in pieces that share no stored part, each at least 512 pixels a side."""
@@ -232,15 +241,25 @@ class PlaneFigures:
     ranges: tuple[tuple[float, float], ...]
 
 
+class InPieces(Protocol):
+    """A plane that is read in pieces."""
+
+    def chunks(self) -> Iterator[tuple[slice, slice]]:
+        """Go through the plane in pieces."""
+
+    def read(self, rows: slice, columns: slice) -> FloatImage:
+        """Read a piece as float32 (Y, X, C)."""
+
+
 def measure(
-    plane: LazyPlane, progress: ProgressCallback = ignore_progress, task: str = "reading"
+    plane: InPieces, progress: ProgressCallback = ignore_progress, task: str = "reading"
 ) -> PlaneFigures:
     """Read a plane once, for its figures and for faults in it, with little memory.
 
     Parameters
     ----------
-    plane : LazyPlane
-        The plane.
+    plane : InPieces
+        The plane, as the networks see it.
     progress : callable
         Called after every piece of it; may raise `Cancelled`.
     task : str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,9 @@ from .normalisation import FloatImage
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+
+_SIDE = 1024
 
 
 class Readable(Protocol):
@@ -39,6 +43,13 @@ class ResampledPlane:
 
     plane: Readable
     shape: tuple[int, int]
+
+    def chunks(self) -> Iterator[tuple[slice, slice]]:
+        """Go through the resampled plane in pieces of at most 1024 pixels a side."""
+        for top in range(0, self.shape[0], _SIDE):
+            for left in range(0, self.shape[1], _SIDE):
+                bottom, right = min(top + _SIDE, self.shape[0]), min(left + _SIDE, self.shape[1])
+                yield slice(top, bottom), slice(left, right)
 
     def needed(self, rows: slice, columns: slice) -> tuple[slice, slice]:
         """Find the rows and columns of the stored plane that a part is made of."""

@@ -56,6 +56,17 @@ def resampled_note(name: str, size: PixelSize | None, target: float | None) -> P
     return Problem(name, found, "Nothing to do.", "resampled")
 
 
+def unlike_note(name: str) -> Problem:
+    """Tell that an image is of another kind than those of the training."""
+    return Problem(
+        name,
+        "is unlike the training images, so the Dice to expect is not known: networks can be sure and wrong "
+        "on what they have never seen",
+        "Look at the map of what is unlike, and at the labels; annotate some such images and train again.",
+        "unlike-training",
+    )
+
+
 def _trained_on(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Problem]:
     whole = array_hash(image)
     blocks = {id_: array_hash(_block(image, place)) for id_, place in manifest.blocks.items()}

@@ -13,12 +13,14 @@ from ..data.normalisation import FloatImage, Normalisation, Standardisation
 from ..data.resampling import resized
 from ..errors import Problem
 from ..prediction import Prediction, Predictor
+from ..prediction.canvas import Region
 from ..prediction.encoder import CellGrid, Encoder
 from ..prediction.likeness import score_of_image
 from ..prediction.quality import Traits
 from ..prediction.sources import InMemory, Source, tiles_of
 from ..prediction.trait_sums import TraitSums
 from ..progress import Progress, ProgressCallback, ignore_progress
+from .image_notes import unlike_note
 from .manifest import Manifest
 from .quality import Quality
 
@@ -40,7 +42,7 @@ class Verdict:
 
     def notes(self, name: str) -> tuple[Problem, ...]:
         """Tell what a user should know about the image that is called `name`."""
-        return (_unlike(name),) if self.is_ood else ()
+        return (unlike_note(name),) if self.is_ood else ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ class Judge:
             expected_dice_interval=found.expected_dice_interval,
             ood_score=found.ood_score,
             is_ood=found.is_ood,
-            ood_map=None if cells is None else self._map(source, cells, false_alarm_rate, prediction),
+            ood_map=None
+            if cells is None
+            else self._map(source, cells, false_alarm_rate, prediction.labels.shape),
             notes=(*prediction.notes, *found.notes(name)),
         )
 
@@ -175,11 +179,31 @@ class Judge:
         expected = self.quality.dice.expected(Traits.from_sums(sums))
         return replace(found, expected_dice=expected.dice, expected_dice_interval=expected.interval)
 
-    def above_limit(self, cells: NDArray[np.float32], false_alarm_rate: float) -> NDArray[np.float32]:
-        """Count scores of cells from the limit on that the false-alarm rate sets: above 0 they are unlike."""
-        if self.quality.likeness is None:
-            raise ValueError("of an ensemble that does not know what is like its images")
-        return cells - np.float32(self.quality.likeness.cells.limit(false_alarm_rate))
+    def ood_map(
+        self, cells: NDArray[np.float32], shape: tuple[int, int], region: Region, false_alarm_rate: float
+    ) -> NDArray[np.float32]:
+        """Paint the scores of the cells of an image over a region of it: above 0 it is unlike there.
+
+        Parameters
+        ----------
+        cells : ndarray of float32, shape (N,)
+            Scores of all cells, see `unlikeness`.
+        shape : (int, int)
+            Height and width of the image.
+        region : Region
+            What is wanted.
+        false_alarm_rate : float
+            Share of cells of the known kind that may be above 0.
+
+        Returns
+        -------
+        ndarray of float32, shape (height, width) of the region
+        """
+        grid = self.grid(shape)
+        if grid is None or self.quality.likeness is None:
+            raise ValueError("what the training images look like is not known")
+        limit = self.quality.likeness.cells.limit(false_alarm_rate)
+        return grid.map_of(cells - np.float32(limit), region)
 
     def _of_tile(
         self, tile: NDArray[np.float32], looks: Looks, cells: tuple[int, int]
@@ -193,21 +217,8 @@ class Judge:
         return found
 
     def _map(
-        self, source: Source, cells: NDArray[np.float32], false_alarm_rate: float, prediction: Prediction
-    ) -> NDArray[np.float32] | None:
-        grid = self.grid(source.shape)
-        if grid is None:
-            return None
-        map_ = grid.map_of(self.above_limit(cells, false_alarm_rate))
-        own = prediction.labels.shape
-        return map_ if map_.shape == own else resized(map_[np.newaxis], own)[0]
-
-
-def _unlike(name: str) -> Problem:
-    return Problem(
-        name,
-        "is unlike the training images, so the Dice to expect is not known: networks can be sure and wrong "
-        "on what they have never seen",
-        "Look at the map of what is unlike, and at the labels; annotate some such images and train again.",
-        "unlike-training",
-    )
+        self, source: Source, cells: NDArray[np.float32], false_alarm_rate: float, own: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        height, width = source.shape
+        map_ = self.ood_map(cells, source.shape, Region(0, height, 0, width), false_alarm_rate)
+        return map_ if map_.shape == own else resized(map_[np.newaxis], (own[0], own[1]))[0]

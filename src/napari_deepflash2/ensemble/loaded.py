@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..config import Configuration, PredictionConfig
 from ..data.lazy_image import LazyPlane, PlaneFigures
@@ -27,7 +28,7 @@ from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
 from .initial_weights import leaks
-from .judging import Judge
+from .judging import Judge, Looks
 from .manifest import Manifest, MemberRecord
 from .memory import kept_memory
 from .networks import build_network
@@ -206,10 +207,7 @@ class Ensemble:
         """
         check_channels(len(figures.mean), self.manifest, name)
         settings = config or self.config.prediction
-        looks = {
-            member.normalisation: member.normalisation.for_figures(figures.mean, figures.std)
-            for member in self.members
-        }
+        looks = self._looks(figures)
 
         def write_calibrated(block: Block, moments: Moments) -> None:
             write(block, calibrated(moments, self.temperature))
@@ -247,6 +245,41 @@ class Ensemble:
         settings = config or self.config.prediction
         run = RegionRun(self, self._ready(settings), self._device, plane, region, settings, pixel_size)
         return run.predict(grown, centre, figures, progress)
+
+    def unlikeness(
+        self,
+        source: Source,
+        figures: PlaneFigures,
+        done: Collection[int] = (),
+        progress: ProgressCallback = ignore_progress,
+        name: str = "image",
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Compare an image of any size with the training images, strip by strip; see `Judge.unlikeness`.
+
+        Parameters
+        ----------
+        source : Source
+            The image, at the pixel size to predict it at.
+        figures : PlaneFigures
+            Of the whole image.
+        done : collection of int
+            Numbers of strips that are known.
+        progress : callable
+            Called before every tile; may raise `Cancelled`.
+        name : str
+            What the user calls the image.
+
+        Yields
+        ------
+        int, ndarray of float32, shape (N,)
+            Number and scores of each strip; nothing where the likeness is not known.
+        """
+        if self.judge is not None:
+            yield from self.judge.unlikeness(source, self._looks(figures), done, progress, name)
+
+    def _looks(self, figures: PlaneFigures) -> Looks:
+        normalisations = {member.normalisation for member in self.members}
+        return {one: one.for_figures(figures.mean, figures.std) for one in normalisations}
 
     def find_objects(
         self, prediction: Prediction, pixel_size: PixelSize | None = None, name: str = "image"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1024
 _VERSION = "0.5"
-_TYPES = {"T": "time", "Z": "space", "Y": "space", "X": "space"}
+_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Grid:
     Attributes
     ----------
     axes : str
-        Part of "TZYX" in this order; always with Y and X.
+        Part of "TCZYX" in this order; always with Y and X.
     shape : tuple of int
         Length of each axis.
     steps, origin : tuple of float
@@ -70,6 +70,11 @@ class OmeZarr:
                 # A chunk that is missing shall mean that something went wrong.
                 config={"write_empty_chunks": True},
             )
+
+    def sweep(self) -> None:
+        """Take away what a writer that was killed has left half-written."""
+        for path in self._folder.rglob("*.partial"):
+            path.unlink()
 
     def write(self, index: tuple[int, ...], rows: slice, columns: slice, values: NDArray[Any]) -> None:
         """Write a part of the full resolution that ends where chunks do, and wait until it is on the disk.

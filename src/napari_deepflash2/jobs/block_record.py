@@ -5,36 +5,50 @@ from __future__ import annotations
 import functools
 import json
 import operator
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..files import flush_to_disk
+from ..prediction.trait_sums import TraitSums
+from .overlap import Overlap
+
+_STORED = np.dtype("<f4")
 
 
 @dataclass(frozen=True)
 class PartFigures:
-    """Sums over some blocks, from which those of the whole plane are made.
+    """What is known of some blocks, from which the same of the whole plane is made.
 
     Attributes
     ----------
     blocks : int
         How many.
-    foreground, pixels : int
-        Pixels that are predicted as anything but background, and all.
-    of_foreground, of_all : float
-        Sum of the uncertainty over these.
+    sums : TraitSums
+        Over their pixels.
+    overlap : Overlap or None
+        With the true mask; None where there is none.
     """
 
     blocks: int
-    foreground: int
-    pixels: int
-    of_foreground: float
-    of_all: float
+    sums: TraitSums
+    overlap: Overlap | None = None
 
     def __add__(self, other: PartFigures) -> PartFigures:
         """Sum over both."""
-        return PartFigures(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        overlap = self.overlap + other.overlap if self.overlap and other.overlap else None
+        return PartFigures(self.blocks + other.blocks, self.sums + other.sums, overlap)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> PartFigures:
+        """Take what `dataclasses.asdict` and JSON made of one."""
+        overlap = values["overlap"]
+        return cls(
+            values["blocks"], TraitSums(**_tuples(values["sums"])), overlap and Overlap(**_tuples(overlap))
+        )
 
 
 @dataclass
@@ -51,12 +65,15 @@ class BlockRecord:
         What was measured of each plane, by its number.
     parts : dict of (int, int) to PartFigures
         By the numbers of plane and first block.
+    strips : dict of (int, int) to ndarray of float32, shape (N,)
+        Scores of cells, by the numbers of plane and strip; see `Judge.unlikeness`.
     """
 
     path: Path
     key: str
     planes: dict[int, dict[str, Any]] = field(default_factory=dict)
     parts: dict[tuple[int, int], PartFigures] = field(default_factory=dict)
+    strips: dict[tuple[int, int], NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path, key: str) -> BlockRecord | None:
@@ -101,19 +118,31 @@ class BlockRecord:
         parts = [(first, figures.blocks) for (of, first), figures in self.parts.items() if of == plane]
         return {block for first, blocks in parts for block in range(first, first + blocks)}
 
-    def score(self, plane: int) -> float:
-        """Mean uncertainty over the foreground of a plane; over all of it where there is none."""
+    def whole(self, plane: int) -> PartFigures:
+        """Sum over all blocks of a plane, in one order whatever that was in which they were predicted."""
         parts = [figures for (of, _), figures in sorted(self.parts.items()) if of == plane]
-        whole = functools.reduce(operator.add, parts)
-        return whole.of_foreground / whole.foreground if whole.foreground else whole.of_all / whole.pixels
+        return functools.reduce(operator.add, parts)
 
-    def is_empty(self, plane: int) -> bool:
-        """Whether a plane has no foreground."""
-        return not any(figures.foreground for (of, _), figures in self.parts.items() if of == plane)
+    def add_strip(self, plane: int, strip: int, cells: NDArray[np.float32]) -> None:
+        """Keep the scores of the cells of a strip."""
+        self.strips[plane, strip] = cells
+        self._write({"plane": plane, "strip": strip, "cells": cells.astype(_STORED).tobytes().hex()})
+
+    def done_strips(self, plane: int) -> set[int]:
+        """Return the numbers of the strips of a plane whose scores are known."""
+        return {strip for of, strip in self.strips if of == plane}
+
+    def cells(self, plane: int) -> NDArray[np.float32] | None:
+        """Scores of all cells of a plane in their order; None where there are none."""
+        strips = [self.strips[key] for key in sorted(self.strips) if key[0] == plane]
+        return np.concatenate(strips) if strips else None
 
     def _take(self, line: dict[str, Any]) -> None:
         if "first" in line:
-            self.parts[line["plane"], line["first"]] = PartFigures(**line["figures"])
+            self.parts[line["plane"], line["first"]] = PartFigures.from_json(line["figures"])
+        elif "strip" in line:
+            cells = np.frombuffer(bytes.fromhex(line["cells"]), _STORED).astype(np.float32)
+            self.strips[line["plane"], line["strip"]] = cells
         else:
             self.planes[line["plane"]] = line["measured"]
 
@@ -121,3 +150,7 @@ class BlockRecord:
         with self.path.open("ab") as stream:
             stream.write(json.dumps(line).encode() + b"\n")
         flush_to_disk(self.path)
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

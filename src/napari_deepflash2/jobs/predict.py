@@ -19,6 +19,7 @@ from ..tables import write_csv, write_xlsx
 from .fitting import checked_inputs, known_size
 from .folders import claim_output
 from .inputs import Images, Input, find_inputs
+from .large_masks import LargeMask, find_large_masks
 from .maps import Maps, leading_shape, planes_of, wanted_maps
 from .objects import OBJECTS, no_objects_of_large, rows_of_objects, table_of_objects
 from .predict_large import LargePrediction, predict_large
@@ -127,11 +128,12 @@ def predict_folder(
     if masks_dir or not inputs:
         raise_if_any(refused)
     targets = _targets(inputs, masks_dir, ensemble, config) if masks_dir else {}
+    masks = _large_masks(inputs, masks_dir, ensemble, config) if masks_dir else {}
     job = _Job(ensemble, out, config, progress)
     found: list[Predicted] = []
     for done, item in enumerate(inputs, start=1):
         try:
-            found.append(job.predict(item, targets.get(item.id)))
+            found.append(job.predict(item, targets.get(item.id), masks.get(item.id)))
         except InputError as error:
             refused += error.problems
         progress(Progress("prediction", done, len(inputs)))
@@ -166,11 +168,13 @@ class _Job:
         """For the report."""
         return self._earlier.pictures
 
-    def predict(self, item: Input, target: Target | None) -> Predicted:
+    def predict(self, item: Input, target: Target | None, mask: LargeMask | None) -> Predicted:
         """Predict an image and write its maps, unless that was done before."""
         large = item.opened(self._config.data)
         if large is not None:
-            found = predict_large(large, item.id, self._ensemble, self._out, self._config, self._progress)
+            found = predict_large(
+                large, item.id, self._ensemble, self._out, self._config, self._progress, mask
+            )
             unknown = [no_objects_of_large(item.id)] if self._config.prediction.objects else []
             return Predicted(list(_rows_of_large(item.id, found)), [*found.notes, *unknown])
         path = Path(item.path)
@@ -217,6 +221,14 @@ def _targets(
     return read_targets(whole, masks_dir, ensemble.classes, config.data) if whole else {}
 
 
+def _large_masks(
+    inputs: Sequence[Input], masks_dir: Path | str, ensemble: Ensemble, config: Configuration
+) -> dict[str, LargeMask]:
+    opened = {item.id: item.opened(config.data) for item in inputs}
+    large = {name: image for name, image in opened.items() if image is not None}
+    return find_large_masks(large, masks_dir, ensemble.classes, config.data) if large else {}
+
+
 def _rows_of(
     name: str, image: ImageFile, predictions: list[Prediction], target: Target | None
 ) -> Iterator[dict[str, Any]]:
@@ -233,8 +245,15 @@ def _rows_of(
 
 
 def _rows_of_large(name: str, found: LargePrediction) -> Iterator[dict[str, Any]]:
-    for index, score in zip(found.indices, found.scores, strict=True):
-        yield _row(name, index, score)
+    for plane in found.planes:
+        row = _row(name, plane.index, plane.score) | {
+            "expected_dice": plane.expected_dice,
+            "ood_score": plane.ood_score,
+            "is_ood": plane.is_ood,
+        }
+        if plane.expected_dice_interval:
+            row["expected_dice_low"], row["expected_dice_high"] = plane.expected_dice_interval
+        yield row | plane.scores
 
 
 def _row(name: str, index: tuple[int, ...], score: float) -> dict[str, Any]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import operator
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
 from ..data.lazy_image import LazyImage, LazyPlane, PlaneFigures, measure, with_lowest_instead
@@ -20,17 +17,43 @@ from ..data.lazy_resampling import ResampledPlane
 from ..data.resampling import target_shape
 from ..errors import Problem
 from ..exchange import ome_zarr
-from ..exchange.ome_zarr import Grid, OmeZarr
+from ..exchange.ome_zarr import OmeZarr
 from ..progress import Progress, ProgressCallback
-from .block_record import BlockRecord, PartFigures
+from .block_maps import BlockMaps
+from .block_record import BlockRecord
+from .block_rows import ChunkRows
+from .large_masks import LargeMask
+from .maps import wanted_maps
 
 if TYPE_CHECKING:
     from ..ensemble import Ensemble
-    from ..prediction import Moments, Prediction
-    from ..prediction.blocks import Block
 
 UNFINISHED = ".unfinished"
 _RECORD = "blocks.jsonl"
+_OOD_MAP = "ood_map"
+
+
+@dataclass(frozen=True)
+class LargePlane:
+    """What is known of the prediction of one plane.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Its place along the axes of the image beside Y, X and C.
+    score, expected_dice, expected_dice_interval, ood_score, is_ood
+        As `Prediction` has them.
+    scores : dict of str to float or None
+        As `Target.scores` gives them; empty where there is no mask.
+    """
+
+    index: tuple[int, ...]
+    score: float
+    expected_dice: float | None
+    expected_dice_interval: tuple[float, float] | None
+    ood_score: float | None
+    is_ood: bool | None
+    scores: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -39,16 +62,13 @@ class LargePrediction:
 
     Attributes
     ----------
-    scores : tuple of float
-        Of each plane, as `Prediction.score`.
-    indices : tuple of tuple of int
-        Place of each plane along the axes of the image beside Y, X and C.
+    planes : tuple of LargePlane
+        In the order of the image.
     notes : tuple of Problem
         What a user should know about it.
     """
 
-    scores: tuple[float, ...]
-    indices: tuple[tuple[int, ...], ...]
+    planes: tuple[LargePlane, ...]
     notes: tuple[Problem, ...]
 
 
@@ -59,11 +79,12 @@ def predict_large(
     out: Path,
     config: Configuration,
     progress: ProgressCallback,
+    mask: LargeMask | None = None,
 ) -> LargePrediction:
-    """Predict an image into ``labels/NAME.zarr`` and ``uncertainty/NAME.zarr``.
+    """Predict an image into ``labels/NAME.zarr``, ``uncertainty/NAME.zarr`` and what else is wanted.
 
     While that goes on, all is in the folder ``.unfinished``; results appear when they are whole. Results of
-    the same ensemble, settings and image are kept.
+    the same ensemble, settings, image and mask are kept.
 
     Parameters
     ----------
@@ -79,65 +100,77 @@ def predict_large(
         Its parts ``data`` and ``prediction`` are used.
     progress : callable
         Called after every batch of tiles; may raise `Cancelled`, after which the next call goes on.
+    mask : LargeMask, optional
+        The true mask.
 
     Raises
     ------
     InputError
-        Where the image does not fit the ensemble, or a part of it cannot be read.
+        Where the image does not fit the ensemble, or a part of it or of the mask cannot be read.
     """
-    return _Large(image, name, ensemble, out, config).run(progress)
+    return _Large(image, name, ensemble, out, config, mask).run(progress)
 
 
 class _Large:
     """The work on one image."""
 
     def __init__(
-        self, image: LazyImage, name: str, ensemble: Ensemble, out: Path, config: Configuration
+        self,
+        image: LazyImage,
+        name: str,
+        ensemble: Ensemble,
+        out: Path,
+        config: Configuration,
+        mask: LargeMask | None,
     ) -> None:
         self._image, self._name, self._ensemble, self._config = image, name, ensemble, config
-        self._out, self._folder = out, out / UNFINISHED / name
+        self._out, self._folder, self._mask = out, out / UNFINISHED / name, mask
         data = ensemble.config.data
         self._size = config.data.size_of_pixels(image.pixel_size) or data.size_of_pixels(None)
         self._at_target = target_shape(image.name, image.shape, self._size, data.target_pixel_size)
         self._shape = config.prediction.scaled(self._at_target)
-        self._grid = _grid(image, self._shape)
+        kinds = wanted_maps(ensemble, config.prediction)
+        self._maps = BlockMaps(self._folder, image, self._shape, kinds, ensemble.classes)
         self._key = self._hashed()
 
     def run(self, progress: ProgressCallback) -> LargePrediction:
         """Predict what is not predicted yet."""
         kept = OmeZarr(self._final("labels")).about()
-        if kept and kept.get("key") == self._key:
+        if (
+            kept
+            and kept.get("key") == self._key
+            and all(map(Path.exists, map(self._final, self._maps.kinds)))
+        ):
             return self._described(kept)
+        instances = self._mask is not None and self._mask.is_instances(self._mask.values(progress))
         record = self._record()
         for number, plane in enumerate(self._planes()):
-            self._predict(number, plane, record, progress)
+            self._predict(number, plane, record, instances, progress)
         return self._finished(record, progress)
 
     def _record(self) -> BlockRecord:
         self._folder.mkdir(parents=True, exist_ok=True)
         found = BlockRecord.of(self._folder / _RECORD, self._key)
         if found is not None:
+            self._maps.go_on()
             return found
         shutil.rmtree(self._folder)
         self._folder.mkdir()
-        for kind, dtype in self._kinds().items():
-            self._open(kind).create(self._grid, dtype)
+        self._maps.create()
         return BlockRecord.new(self._folder / _RECORD, self._key)
 
     def _predict(
-        self, number: int, plane: LazyPlane, record: BlockRecord, progress: ProgressCallback
+        self, number: int, plane: LazyPlane, record: BlockRecord, instances: bool, progress: ProgressCallback
     ) -> None:
-        if number not in record.planes:
-            measured = measure(plane, progress, f"{self._name}: reading")
-            record.add_plane(number, asdict(measured))
-        figures = _figures(record.planes[number])
         source = plane if self._shape == plane.shape else ResampledPlane(plane, self._shape)
-        arrays = {kind: self._open(kind) for kind in self._kinds()}
-        rows = _ChunkRows(
-            arrays,
-            self._grid,
-            self._place(plane.index),
+        if number not in record.planes:
+            record.add_plane(number, asdict(measure(source, progress, f"{self._name}: reading")))
+        figures = _figures(record.planes[number])
+        rows = ChunkRows(
+            self._maps,
+            plane.index,
             self._ensemble.classes,
+            functools.partial(self._mask.part, plane.index, self._shape, instances) if self._mask else None,
             functools.partial(record.add_part, number),
         )
         self._ensemble.predict_blocks(
@@ -150,47 +183,81 @@ class _Large:
             self._name,
             ome_zarr.CHUNK,
         )
+        strips = self._ensemble.unlikeness(
+            source, figures, record.done_strips(number), progress, f"{self._name}: likeness"
+        )
+        for strip, cells in strips:
+            record.add_strip(number, strip, cells)
 
     def _finished(self, record: BlockRecord, progress: ProgressCallback) -> LargePrediction:
         """Make the pyramids, and give the results their names: the labels, which vouch for all, last."""
-        numbers = range(self._n_planes)
-        about = {
-            "key": self._key,
-            "scores": [record.score(number) for number in numbers],
-            "empty": [record.is_empty(number) for number in numbers],
-            "ranges": [record.planes[number]["ranges"] for number in numbers],
-        }
-        kinds = [*reversed(self._kinds())]
+        planes = [self._plane(number, record) for number in range(self._image.n_planes)]
+        about = {"key": self._key, "planes": planes}
+        kinds = [*reversed(self._maps.kinds)]
         for done, kind in enumerate(kinds):
             progress(Progress(f"{self._name}: writing", done, len(kinds)))
             # What is not there any more has its name already: an earlier run came so far.
-            if (self._folder / f"{kind}.zarr").exists():
-                what: Literal["labels", "image"] = "labels" if kind == "labels" else "image"
-                self._open(kind).finish(self._grid, self._name, what, about)
-                _exchange(self._folder / f"{kind}.zarr", self._final(kind), self._folder / "old.zarr")
+            if self._maps.path(kind).exists():
+                if kind == _OOD_MAP:
+                    self._paint(record)
+                self._maps.finish(kind, self._name, about)
+                _exchange(self._maps.path(kind), self._final(kind), self._folder / "old.zarr")
         progress(Progress(f"{self._name}: writing", len(kinds), len(kinds)))
         shutil.rmtree(self._folder)
         if not any(self._folder.parent.iterdir()):
             self._folder.parent.rmdir()
         return self._described(about)
 
-    def _described(self, about: Mapping[str, Any]) -> LargePrediction:
-        indices = tuple(plane.index for plane in self._image.planes())
-        notes = dict.fromkeys(self._notes(about["empty"], about["ranges"]))
-        return LargePrediction(tuple(about["scores"]), indices, tuple(notes))
+    def _plane(self, number: int, record: BlockRecord) -> dict[str, Any]:
+        """Put together what is known of a plane, for JSON."""
+        from ..ensemble.judging import Verdict
 
-    def _notes(
-        self, empty: Sequence[bool], ranges: Sequence[Sequence[tuple[float, float]]]
-    ) -> Iterator[Problem]:
-        from ..ensemble.image_notes import notes_on_figures, resampled_note
+        figures, rate = record.whole(number), self._config.prediction.false_alarm_rate
+        judge = self._ensemble.judge
+        verdict = judge.verdict(figures.sums, record.cells(number), rate) if judge else Verdict()
+        return {
+            "score": figures.sums.score,
+            "empty": not figures.sums.foreground,
+            "ranges": record.planes[number]["ranges"],
+            **asdict(verdict),
+            "scores": figures.overlap.scores(self._ensemble.classes) if figures.overlap else {},
+        }
+
+    def _paint(self, record: BlockRecord) -> None:
+        """Write the map of what is unlike, from the scores of the cells."""
+        judge, rate = self._ensemble.judge, self._config.prediction.false_alarm_rate
+        for number, plane in enumerate(self._image.planes()):
+            cells = record.cells(number)
+            if judge is None or cells is None:
+                continue
+            for region in self._maps.regions():
+                values = judge.ood_map(cells, self._shape, region, rate)
+                self._maps.write_map(_OOD_MAP, plane.index, region, values)
+
+    def _described(self, about: Mapping[str, Any]) -> LargePrediction:
+        indices = [plane.index for plane in self._image.planes()]
+        planes = [_plane_of(index, found) for index, found in zip(indices, about["planes"], strict=True)]
+        return LargePrediction(tuple(planes), tuple(dict.fromkeys(self._notes(about["planes"]))))
+
+    def _notes(self, planes: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+        from ..ensemble.image_notes import notes_on_figures, resampled_note, unlike_note
 
         yield from self._image.notes
-        for of_plane in ranges:
-            yield from notes_on_figures(of_plane, self._name, self._ensemble.manifest, self._size)
+        for plane in planes:
+            yield from notes_on_figures(plane["ranges"], self._name, self._ensemble.manifest, self._size)
+            if plane["is_ood"]:
+                yield unlike_note(self._name)
         if self._at_target != self._image.shape:
             target = self._ensemble.config.data.target_pixel_size
             yield resampled_note(self._name, self._size, target)
-        if all(empty):
+        if self._mask is not None:
+            yield Problem(
+                self._name,
+                "is read part by part, so its average precision, which takes whole objects, is not known",
+                "Predict parts of it as images of their own, where objects count.",
+                "no-average-precision",
+            )
+        if all(plane["empty"] for plane in planes):
             yield Problem(
                 self._name,
                 "no foreground is predicted, so the score is the mean uncertainty of the whole image",
@@ -203,116 +270,48 @@ class _Large:
             replaces = self._config.data.not_finite == "background" and self._image.dtype.kind == "f"
             yield with_lowest_instead(plane) if replaces else plane
 
-    @property
-    def _n_planes(self) -> int:
-        return int(np.prod([self._image.length(axis) for axis in self._image.leading]))
-
-    def _place(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """Bring the place of a plane into the order of the axes of the results."""
-        of_axis = dict(zip(self._image.leading, index, strict=True))
-        return tuple(of_axis[axis] for axis in self._grid.axes[:-2])
-
-    def _kinds(self) -> dict[str, np.dtype[Any]]:
-        """List the maps that are wanted with what they hold, the labels first."""
-        classes = np.min_scalar_type(max(self._ensemble.classes))
-        single = np.dtype(np.float32)
-        more = ("entropy", "mutual_information") if self._config.prediction.entropy else ()
-        return {"labels": classes, "uncertainty": single, **dict.fromkeys(more, single)}
-
-    def _open(self, kind: str) -> OmeZarr:
-        return OmeZarr(self._folder / f"{kind}.zarr")
-
     def _final(self, kind: str) -> Path:
         return self._out / kind / f"{self._name}.zarr"
 
     def _hashed(self) -> str:
-        """Hash all that the result depends on; of the image what tells without reading it."""
-        path = Path(self._image.name)
-        status = path.stat() if path.exists() else None
+        """Hash all that the result depends on; of image and mask what tells without reading them."""
+        quality = self._ensemble.manifest.quality
         depends_on = {
             "members": [member.sha256 for member in self._ensemble.members],
-            "temperature": self._ensemble.temperature,
+            "quality": quality and quality.sha256,
             "classes": self._ensemble.classes,
             "prediction": self._config.prediction.model_dump(mode="json"),
-            "not_finite": self._config.data.not_finite,
-            "grid": asdict(self._grid),
-            "image": [self._image.name, str(self._image.dtype), self._image.array.shape],
-            "file": status and [status.st_size, status.st_mtime_ns],
+            "data": self._config.data.model_dump(mode="json"),
+            "grid": [self._image.axes, self._image.steps, self._image.units, self._image.origin, self._shape],
+            "image": _identity(self._image),
+            "mask": self._mask and _identity(self._mask.image),
         }
         return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
 
-class _ChunkRows:
-    """Puts blocks together to rows of chunks, which are written whole.
-
-    Parameters
-    ----------
-    arrays : dict of str to OmeZarr
-        By the kind of map.
-    grid : Grid
-        Of the arrays.
-    index : tuple of int
-        Of the plane, along the axes before Y and X.
-    classes : sequence of int
-        Of the labels, the background first.
-    written : callable
-        Is given the number of the first block and the figures of each row once it is on the disk.
-    """
-
-    def __init__(
-        self,
-        arrays: Mapping[str, OmeZarr],
-        grid: Grid,
-        index: tuple[int, ...],
-        classes: Sequence[int],
-        written: Callable[[int, PartFigures], None],
-    ) -> None:
-        self._arrays, self._height, self._index = arrays, grid.shape[-2], index
-        self._classes, self._written = classes, written
-        self._waiting: list[tuple[Block, Prediction]] = []
-
-    def take(self, block: Block, moments: Moments) -> None:
-        """Take the next block of a column; write what ends with it."""
-        from ..prediction import Prediction
-
-        self._waiting.append((block, Prediction.from_moments(moments, self._classes, "image")))
-        bottom = block.region.bottom
-        if bottom % ome_zarr.CHUNK == 0 or bottom == self._height:
-            self._write([one for one, _ in self._waiting], [found for _, found in self._waiting])
-            self._waiting = []
-
-    def _write(self, blocks: Sequence[Block], found: Sequence[Prediction]) -> None:
-        first, last = blocks[0].region, blocks[-1].region
-        rows, columns = slice(first.top, last.bottom), slice(first.left, first.right)
-        for kind, array in self._arrays.items():
-            array.write(self._index, rows, columns, np.concatenate([getattr(one, kind) for one in found]))
-        figures = functools.reduce(operator.add, (_figures_of(one, self._classes[0]) for one in found))
-        self._written(blocks[0].number, figures)
-
-
-def _figures_of(found: Prediction, background: int) -> PartFigures:
-    foreground = found.labels != background
-    uncertainty = found.uncertainty.astype(np.float64)
-    of_foreground, of_all = float(uncertainty[foreground].sum()), float(uncertainty.sum())
-    return PartFigures(1, int(foreground.sum()), foreground.size, of_foreground, of_all)
-
-
-def _grid(image: LazyImage, shape: tuple[int, int]) -> Grid:
-    """Lay the results over the image, in an order of axes that OME-Zarr allows."""
-    lengths = dict(zip("YX", shape, strict=True))
-    axes = "".join(axis for axis in "TZYX" if axis in image.axes)
-    at = [image.axes.index(axis) for axis in axes]
-    # Where pixels grow or shrink, the middle of the first one moves.
-    factors = [image.length(axis) / lengths.get(axis, image.length(axis)) for axis in axes]
-    return Grid(
-        axes,
-        tuple(lengths.get(axis, image.length(axis)) for axis in axes),
-        tuple(image.steps[i] * factor for i, factor in zip(at, factors, strict=True)),
-        tuple(image.units[i] for i in at),
-        tuple(
-            image.origin[i] + image.steps[i] * (factor - 1) / 2 for i, factor in zip(at, factors, strict=True)
-        ),
+def _plane_of(index: tuple[int, ...], found: Mapping[str, Any]) -> LargePlane:
+    interval = found["expected_dice_interval"]
+    return LargePlane(
+        index,
+        found["score"],
+        found["expected_dice"],
+        (interval[0], interval[1]) if interval else None,
+        found["ood_score"],
+        found["is_ood"],
+        found["scores"],
     )
+
+
+def _identity(image: LazyImage) -> list[Any]:
+    """Tell one file from another without reading it."""
+    path = Path(image.name)
+    status = path.stat() if path.exists() else None
+    return [
+        image.name,
+        str(image.dtype),
+        list(image.array.shape),
+        status and [status.st_size, status.st_mtime_ns],
+    ]
 
 
 def _figures(measured: Mapping[str, Any]) -> PlaneFigures:
