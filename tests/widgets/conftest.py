@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import yaml
 from napari.components import ViewerModel
+from qtpy.compat import isalive
 
 import napari_deepflash2
 from napari_deepflash2.config import Configuration
@@ -162,6 +163,30 @@ def pretended_run():
     return PretendedRun
 
 
+def _opened(viewer, name):
+    window = getattr(viewer, "window", None)
+    if window is not None:
+        return window.add_plugin_dock_widget(PLUGIN, name)[1]
+    module, name = DOCKS[name].split(":")
+    dock = getattr(importlib.import_module(module), name)(viewer)
+    _docks_opened.append(dock)
+    return dock
+
+
+_docks_opened = []
+
+
+@pytest.fixture
+def open_dock(qtbot):
+    """Open a dock of this name; what is left of it is closed, in whatever state a test left it."""
+    yield _opened
+    while _docks_opened:
+        dock = _docks_opened.pop()
+        if isalive(dock):
+            dock.close()
+            dock.deleteLater()
+
+
 class Work:
     """A dock with all that it needs, and its main button.
 
@@ -180,13 +205,7 @@ class Work:
 
     def open(self):
         """Open the dock, by napari where there is a window."""
-        window = getattr(self.viewer, "window", None)
-        if window is not None:
-            self.dock = window.add_plugin_dock_widget(PLUGIN, self.name)[1]
-            return
-        module, name = DOCKS[self.name].split(":")
-        self.dock = getattr(importlib.import_module(module), name)(self.viewer)
-        self.qtbot.addWidget(self.dock)
+        self.dock = _opened(self.viewer, self.name)
 
     def press(self):
         """Press the main button and wait for the end."""
@@ -262,7 +281,7 @@ def dock_name(request):
 
 
 @pytest.fixture
-def start_work(qtbot, tmp_path, ensemble_folder, monkeypatch):
+def start_work(qtbot, tmp_path, ensemble_folder, monkeypatch, open_dock):
     """Make `Work` of a viewer and the name of a dock; trainings only pretend, and errors are not shown."""
     for name in ("dock.show_error", "train_run.show_error", "train_run.show_info"):
         monkeypatch.setattr(f"napari_deepflash2.widgets.{name}", lambda text: None)

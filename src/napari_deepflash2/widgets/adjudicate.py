@@ -47,7 +47,7 @@ class Adjudicate(Dock):
         self.deciding.table.chosen.connect(lambda row: self.go(lambda adjudication: adjudication.go_to(row)))
         self.continue_button = ContinueButton(self, "Finish an adjudication first.", "adjudicate again")
         self.continue_button.setVisible(False)
-        widgets = (self.choosing, self.progress, self.deciding, self.message, self.continue_button)
+        widgets = (self.choosing, self.job_bar, self.deciding, self.message, self.continue_button)
         for widget in widgets:
             self.page.addWidget(widget)
         ignore_wheel(self)

@@ -106,7 +106,7 @@ class BlindAnnotation(Dock):
         for widget in (
             make_group("Make", [making.native, self.make_button]),
             make_group("Read back", [reading.native, self.read_button]),
-            self.progress,
+            self.job_bar,
             self.message,
             self.own_error,
         ):

@@ -63,7 +63,7 @@ class CompareAnnotations(Dock):
             ],
         )
         self.result.setVisible(False)
-        for widget in (self.experts, self.compare_button, self.progress, self.message, self.result):
+        for widget in (self.experts, self.compare_button, self.job_bar, self.message, self.result):
             self.page.addWidget(widget)
         self.experts.changed.connect(self.update_buttons)
         self.remember_changes([self.experts.meaning], self.configuration)

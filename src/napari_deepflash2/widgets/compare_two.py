@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import Container
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtGui import QColor, QPixmap
@@ -26,7 +26,7 @@ from ..viewer.compare_two import (
 from ..viewer.placing import role_of
 from .dock import Dock, make_button, make_group, make_row, set_ready, text_label
 from .forms import ignore_wheel
-from .pickers import image_picker
+from .pickers import LayerPicker, image_picker
 
 
 class CompareTwo(Dock):
@@ -63,7 +63,7 @@ class CompareTwo(Dock):
         for widget in (
             pickers.native,
             make_row([self.compare_button, self.side_button]),
-            self.progress,
+            self.job_bar,
             self.message,
             self.result,
         ):
@@ -110,8 +110,8 @@ class CompareTwo(Dock):
         self.result.setVisible(True)
         self.say("\n".join(str(note) for note in two.notes))
 
-    def _picker(self, name: str) -> ComboBox:
-        return ComboBox(name=name, label=name.capitalize(), choices=self._choices, nullable=True)
+    def _picker(self, name: str) -> LayerPicker:
+        return LayerPicker(name=name, label=name.capitalize(), choices=self._choices, nullable=True)
 
     def _choices(self, _: Any) -> list[Labels]:
         return [layer for layer in self.viewer.layers if isinstance(layer, Labels) and role_of(layer) != ROLE]

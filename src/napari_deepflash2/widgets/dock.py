@@ -12,6 +12,7 @@ from magicgui.widgets import Container
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from psygnal import SignalInstance
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
@@ -19,7 +20,6 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -30,10 +30,10 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from ..errors import InputError, Problem
-from ..progress import Progress
 from ..viewer.session import Session, session_of
+from .job_bar import JobBar
 from .watching import Hearing, LayerWatch
-from .workers import Job, JobWorker, make_worker
+from .workers import Job, JobWorker, Running, make_worker
 
 WIDTH, HEIGHT, LOWEST, MARGIN = 340, 600, 100, 3
 # What may change the height that a text needs.
@@ -60,7 +60,8 @@ class Dock(QWidget):
         super().__init__()
         self.viewer = viewer
         self.session: Session = session_of(viewer)
-        self.worker: JobWorker | None = None
+        self._running = Running()
+        self.destroyed.connect(self._running.leave)
         self._hearings: list[Hearing] = []
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         outer = QVBoxLayout(self)
@@ -72,8 +73,8 @@ class Dock(QWidget):
         outer.addLayout(self.footer)
         self.message = text_label("")
         self.message.setVisible(False)
-        self.progress = QProgressBar()
-        self.progress.setVisible(False)
+        self.job_bar = JobBar(self, self.stop)
+        self.progress = self.job_bar.progress
         self._layers = LayerWatch(viewer, self.layers_changed)
         self.destroyed.connect(self._layers.stop)
 
@@ -110,30 +111,37 @@ class Dock(QWidget):
         on_done: Callable[[Any], None],
         task: str,
         on_end: Callable[[], None] | None = None,
+        outlives: bool = False,
     ) -> None:
-        """Start a job in a worker; `on_done` gets its result on the main thread, `on_end` hears any end."""
+        """Start a job in a worker; `on_done` gets its result on the main thread, `on_end` hears any end.
+
+        A dock that is destroyed stops its job and neither is called, unless the job `outlives` it.
+        """
         self.say("")
         worker = make_worker(job)
-        worker.says.progressed.connect(self._show_progress)
+        worker.says.progressed.connect(self.job_bar.show_progress)
         worker.says.refused.connect(self.refuse)
         worker.says.stopped.connect(self._say_stopped)
-        worker.says.done.connect(on_done)
+        worker.says.done.connect(on_done if outlives else self._while_here(on_done))
         worker.errored.connect(self._say_bug)
         worker.finished.connect(self._job_ended)
         if on_end is not None:
-            worker.finished.connect(on_end)
-        self.worker = worker
-        self.progress.setRange(0, 0)
-        self.progress.setFormat(task)
-        self.progress.setVisible(True)
+            worker.finished.connect(on_end if outlives else self._while_here(on_end))
+        self._running.worker, self._running.outlives = worker, outlives
+        self.job_bar.begin(task)
         self.update_buttons()
         worker.start()
 
     def stop(self) -> None:
         """Ask the running job to end at its next step."""
-        if self.worker is not None:
-            self.worker.quit()
+        if self.is_busy:
+            self._running.quit()
             self.say("Stopping after this step.")
+
+    @property
+    def worker(self) -> JobWorker | None:
+        """The worker of the job that runs."""
+        return self._running.worker
 
     @property
     def is_busy(self) -> bool:
@@ -150,10 +158,13 @@ class Dock(QWidget):
         self.say(str(error))
         show_error(str(error))
 
-    def _show_progress(self, progress: Progress) -> None:
-        self.progress.setRange(0, progress.total)
-        self.progress.setValue(progress.done)
-        self.progress.setFormat(f"{progress.task}: %v of %m" if progress.total else progress.task)
+    def _while_here(self, callback: Callable[..., None]) -> Callable[..., None]:
+        def call(*values: Any) -> None:
+            # What a job says may come when the dock is gone.
+            if isalive(self):
+                callback(*values)
+
+        return call
 
     def _say_stopped(self) -> None:
         self.say("Stopped; no layer was changed.")
@@ -162,8 +173,8 @@ class Dock(QWidget):
         self.say(f"This should not have happened ({type(error).__name__}: {error}). Please report it.")
 
     def _job_ended(self) -> None:
-        self.worker = None
-        self.progress.setVisible(False)
+        self._running.worker = None
+        self.job_bar.end()
         self.update_buttons()
 
 

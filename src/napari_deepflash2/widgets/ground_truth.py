@@ -55,7 +55,7 @@ class EstimateGroundTruth(Dock):
             self.experts,
             make_group("Method", [self.method.native, self.hint, folded]),
             self.estimate_button,
-            self.progress,
+            self.job_bar,
             self.message,
             self.result,
         ):

@@ -22,13 +22,28 @@ MOST_EXPERTS_SHOWN = 7
 NO_CHANNELS = "no channel axis"
 
 
-def image_picker(viewer: ViewerModel, nullable: bool, tip: str) -> ComboBox:
+class LayerPicker(ComboBox):
+    """A combo box whose choice stays when layers come, go or are renamed."""
+
+    def reset_choices(self, *_: Any) -> None:
+        """Bring the choices in step; only a choice that is gone is replaced, and only that is told."""
+        before = self.get_value()
+        with self.changed.blocked():
+            super().reset_choices()
+            if before is not None and any(choice is before for choice in self.choices):
+                self.value = before
+        after = self.get_value()
+        if after is not before:
+            self.changed.emit(after)
+
+
+def image_picker(viewer: ViewerModel, nullable: bool, tip: str) -> LayerPicker:
     """Make a combo box of the Image layers that are the user's own."""
 
     def choices(_: Any) -> list[Layer]:
         return [layer for layer in viewer.layers if isinstance(layer, Image) and role_of(layer) is None]
 
-    return ComboBox(name="image", label="Image", choices=choices, nullable=nullable, tooltip=tip)
+    return LayerPicker(name="image", label="Image", choices=choices, nullable=nullable, tooltip=tip)
 
 
 def channel_picker(image: ComboBox) -> ComboBox:

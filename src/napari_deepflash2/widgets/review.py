@@ -212,7 +212,7 @@ class ReviewTraining(Dock):
         self.tabs.setVisible(False)
         for widget in (
             make_group("Ensemble", [self.folder.native, self.open_button, self.summary]),
-            self.progress,
+            self.job_bar,
             self.message,
             self.tabs,
         ):

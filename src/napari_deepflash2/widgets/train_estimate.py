@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..viewer.estimating import Planned, Told, estimate, plan_of, room_text
 from ..viewer.pairs import Pair
 from .dock import text_label
-from .workers import JobWorker, make_worker
+from .workers import Running, make_worker
 
 MILLISECONDS_OF_REST = 1200
 
@@ -37,7 +37,7 @@ class EstimatePart(QWidget):
         super().__init__()
         self._asked, self._is_quiet = asked, is_quiet
         self._known: dict[Planned, Told] = {}
-        self._measuring = _Measuring()
+        self._measuring = Running()
         self._planned: Planned | None = None
         self._out: Path | None = None
         self.line = text_label("")
@@ -105,14 +105,3 @@ class EstimatePart(QWidget):
 
     def _tell(self, told: Told) -> None:
         self.line.setText(" ".join(part for part in (f"{told.text}.", room_text(told, self._out)) if part))
-
-
-class _Measuring:
-    """The worker that measures, if any; known beyond the widget, which can soon be asked nothing."""
-
-    def __init__(self) -> None:
-        self.worker: JobWorker | None = None
-
-    def quit(self, *_: object) -> None:
-        if self.worker is not None:
-            self.worker.quit()

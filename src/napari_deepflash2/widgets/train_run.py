@@ -117,7 +117,7 @@ class RunPart(QWidget):
         session = self._dock.session
         session.begin_run()
         # The session hears of it even where the dock was closed meanwhile.
-        self._dock.run(job, session.take_run, task, session.end_of_start)
+        self._dock.run(job, session.take_run, task, session.end_of_start, outlives=True)
 
     def _run_changed(self) -> None:
         run = self._dock.session.run

@@ -52,6 +52,31 @@ class JobWorker(FunctionWorker):
         self.says.progressed.emit(progress)
 
 
+class Running:
+    """The worker that runs, if any; known beyond a widget, which can soon be asked nothing.
+
+    Attributes
+    ----------
+    worker : JobWorker or None
+    outlives : bool
+        Whether it goes on when its widget is destroyed.
+    """
+
+    def __init__(self) -> None:
+        self.worker: JobWorker | None = None
+        self.outlives = False
+
+    def quit(self, *_: object) -> None:
+        """Ask it to end at its next step."""
+        if self.worker is not None:
+            self.worker.quit()
+
+    def leave(self, *_: object) -> None:
+        """Ask it to end unless it goes on by itself; for Qt to call when the widget is destroyed."""
+        if not self.outlives:
+            self.quit()
+
+
 def make_worker(job: Job) -> JobWorker:
     """Make a worker that napari knows of, so that closing the viewer asks first and then stops the job."""
     return create_worker(job, _worker_class=JobWorker, _start_thread=False)
