@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_deepflash2 import InputError, load_ensemble
 from napari_deepflash2.config import Configuration
+from napari_deepflash2.data.pair_picture import pair_picture
 from napari_deepflash2.data.zarr_files import open_zarr
 from napari_deepflash2.jobs import predict_folder
 from napari_deepflash2.progress import Cancelled, Progress
@@ -241,3 +243,22 @@ def test_h7_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
     assert _files(tmp_path / "out" / "labels") == _files(tmp_path / "whole" / "labels")
     assert _files(tmp_path / "out" / "uncertainty") == _files(tmp_path / "whole" / "uncertainty")
     assert not (tmp_path / "out" / ".unfinished").exists()
+
+
+def test_the_report_shows_a_large_image_from_coarse_resolutions(
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
+) -> None:
+    stack = np.stack([cells[::-1], cells[:, ::-1]])
+    image = write_ome(tmp_path / "a.zarr", stack, "zyx")
+    report = predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
+    page = (tmp_path / "out" / "report.html").read_text()
+    worst = int(report.table["score"].astype(float).argmax())
+    assert f"<dd>{worst}, the worst of 2</dd>" in page
+    labels = _read(tmp_path / "out" / "labels" / "a.zarr")[worst] > 0
+    expected = pair_picture(stack[worst, ..., np.newaxis], labels.astype(np.uint8))
+    with Image.open(tmp_path / "out" / ".predicted" / "a.labels.jpg") as picture:
+        shown = np.asarray(picture)
+    assert np.corrcoef(shown.ravel(), expected.ravel())[0, 1] > 0.95
+    before = (tmp_path / "out" / ".predicted" / "a.labels.jpg").stat().st_mtime_ns
+    predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
+    assert (tmp_path / "out" / ".predicted" / "a.labels.jpg").stat().st_mtime_ns == before

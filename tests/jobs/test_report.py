@@ -188,12 +188,21 @@ def test_pictures_are_small_and_show_classes_ignored_pixels_and_foreign_places(
     prediction = ensemble.predict(image)
     truth = np.full(image.shape, 255, np.uint8)
     truth[100:200, 100:200], truth[120:180, 120:180] = 0, 1
-    pictures = draw_pictures(image[..., np.newaxis], prediction, ensemble.classes, truth)
+    pictures = draw_pictures(
+        image[..., np.newaxis],
+        prediction.labels,
+        prediction.uncertainty,
+        ensemble.classes,
+        truth,
+        np.arange(image.size).reshape(image.shape) > 100 * image.shape[1],
+    )
     assert {kind: picture.shape for kind, picture in pictures.items()} == {
         "labels": (288, 320, 3),
         "uncertainty": (288, 320),
         "truth": (288, 320, 3),
+        "unlike": (288, 320, 3),
     }
+    assert pictures["unlike"][:50].mean() < pictures["unlike"][50:100].mean()
     assert (pictures["truth"][60, 70] == [0, 180, 216]).all()
     dark, bright = pictures["truth"][:50].mean(), pictures["labels"][:50].mean()
     assert dark < bright

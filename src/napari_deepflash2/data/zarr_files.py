@@ -36,8 +36,8 @@ def is_zarr(path: Path | str) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _METADATA)
 
 
-def open_zarr(path: Path | str, pages: str = "refuse") -> LazyImage:
-    """Open an array, or the full resolution of an OME-Zarr image, without reading any pixel.
+def open_zarr(path: Path | str, pages: str = "refuse", least: int | None = None) -> LazyImage:
+    """Open an array, or one resolution of an OME-Zarr image, without reading any pixel.
 
     Parameters
     ----------
@@ -45,6 +45,9 @@ def open_zarr(path: Path | str, pages: str = "refuse") -> LazyImage:
         A folder, or an address such as ``https://...`` or ``s3://...`` that fsspec can read.
     pages : {"refuse", "slices", "channels"}
         What the first of three axes is in an array that does not name them.
+    least : int, optional
+        Open the coarsest resolution that has so many pixels along Y or X; by default, and where none has, the
+        full one.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def open_zarr(path: Path | str, pages: str = "refuse") -> LazyImage:
     """
     refuse_without_zarr(path)
     with _as_input_error(path):
-        multiscale, array = _opened(path)
+        multiscale, array = _opened(path, least)
         _refuse_codecs(path, array.metadata.to_dict())
         if np.dtype(array.dtype).kind not in "biuf" or 0 in array.shape:
             found = f"holds {array.dtype} of shape {array.shape}"
@@ -88,7 +91,7 @@ def _as_input_error(path: Path | str) -> Iterator[None]:
         raise unreadable(Path(path), error) from error
 
 
-def _opened(path: Path | str) -> tuple[Mapping[str, Any] | None, zarr.Array]:
+def _opened(path: Path | str, least: int | None) -> tuple[Mapping[str, Any] | None, zarr.Array]:
     import zarr
 
     _look_into(path, "")
@@ -99,12 +102,23 @@ def _opened(path: Path | str) -> tuple[Mapping[str, Any] | None, zarr.Array]:
     multiscales = attributes.get("ome", attributes).get("multiscales")
     if not multiscales:
         raise InputError.one(path, "is a Zarr group without an image in it", "Choose an image.", "no-image")
-    dataset = str(multiscales[0]["datasets"][0]["path"])
+    levels = multiscales[0]["datasets"]
+    for level in reversed(levels if least else levels[:1]):
+        array = _level(path, node, str(level["path"]))
+        # What is beside Y and X has the same length at each resolution.
+        if least is None or max(array.shape[-2:]) >= least or level is levels[0]:
+            break
+    return {**multiscales[0], "datasets": [level]}, array
+
+
+def _level(path: Path | str, group: zarr.Group, dataset: str) -> zarr.Array:
+    import zarr
+
     _look_into(path, dataset)
-    array = node[dataset]
+    array = group[dataset]
     if not isinstance(array, zarr.Array):
         raise InputError.one(path, f"its {dataset} is no array", "Copy the image again.", "no-image")
-    return multiscales[0], array
+    return array
 
 
 def _look_into(path: Path | str, dataset: str) -> None:

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ..config import Configuration
-from ..data import ImageFile
-from ..data.set_reading import read_set_image
 from ..errors import InputError, Problem, raise_if_any
-from ..objects import ObjectMap
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..tables import write_csv, write_xlsx
-from .fitting import checked_inputs, known_size
+from .fitting import checked_inputs
 from .folders import claim_output
+from .image_job import ImageJob
 from .inputs import Images, Input, find_inputs
 from .large_masks import LargeMask, find_large_masks
-from .maps import Maps, leading_shape, planes_of, wanted_maps
-from .objects import OBJECTS, no_objects_of_large, rows_of_objects, table_of_objects
-from .predict_large import LargePrediction, predict_large
-from .predicted import Predicted, Predictions
+from .objects import table_of_objects
+from .predicted import Predicted
 from .report import REPORT, write_report
-from .report_entries import worst
-from .report_pictures import Pictures, draw_pictures
+from .rows import table_of
 from .targets import Target, read_targets
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..ensemble import Ensemble
-    from ..prediction import Prediction
-
-
-_NOT_ALWAYS_KNOWN = ("expected_dice", "expected_dice_low", "expected_dice_high", "ood_score", "is_ood")
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,8 @@ class PredictionReport:
     Attributes
     ----------
     out : Path
-        Folder with ``labels/``, ``uncertainty/``, ``predictions.csv`` and ``predictions.xlsx``.
+        Folder with ``report.html``, ``labels/``, ``uncertainty/``, ``predictions.csv`` and
+        ``predictions.xlsx``.
     table : DataFrame
         One row per image, or per slice of a stack; empty cells where a figure is not known.
     notes : tuple of Problem
@@ -99,7 +89,7 @@ def predict_folder(
         The ensemble.
     out : path
         ``labels/ID.tif`` with the class values of the training masks and ``uncertainty/ID.tif``, float32
-        in [0, 1] on one scale for all images, are written here, ``predictions.csv`` and
+        in [0, 1] on one scale for all images, are written here, ``report.html``, ``predictions.csv`` and
         ``predictions.xlsx``; further maps where the settings ask for them (see `jobs.maps`), and
         ``ood_map/ID.tif`` where the ensemble knows what its training images look like. Objects, where they
         are asked for, go to ``objects/ID.tif``, numbered in int32, and ``objects.csv``.
@@ -129,7 +119,7 @@ def predict_folder(
         raise_if_any(refused)
     targets = _targets(inputs, masks_dir, ensemble, config) if masks_dir else {}
     masks = _large_masks(inputs, masks_dir, ensemble, config) if masks_dir else {}
-    job = _Job(ensemble, out, config, progress)
+    job = ImageJob(ensemble, out, config, progress)
     found: list[Predicted] = []
     for done, item in enumerate(inputs, start=1):
         try:
@@ -139,7 +129,7 @@ def predict_folder(
         progress(Progress("prediction", done, len(inputs)))
     if not found:
         raise InputError(dict.fromkeys(refused))
-    table = _table([row for one in found for row in one.rows])
+    table = table_of([row for one in found for row in one.rows])
     notes = [*ensemble.notes, *ensemble.unknown, *(note for one in found for note in one.notes)]
     objects = None
     if config.prediction.objects:
@@ -150,64 +140,6 @@ def predict_folder(
     write_xlsx(report.sheets, out / "predictions.xlsx")
     write_report(out / REPORT, found, table, refused, ensemble, config, job.pictures)
     return report
-
-
-class _Job:
-    """What the images of one run have in common."""
-
-    def __init__(
-        self, ensemble: Ensemble, out: Path, config: Configuration, progress: ProgressCallback
-    ) -> None:
-        self._ensemble, self._out, self._config, self._progress = ensemble, out, config, progress
-        self._kinds = wanted_maps(ensemble, config.prediction)
-        kinds = [*self._kinds, *([OBJECTS] if config.prediction.objects else ())]
-        self._earlier = Predictions(out, ensemble, config, kinds)
-
-    @property
-    def pictures(self) -> Pictures:
-        """For the report."""
-        return self._earlier.pictures
-
-    def predict(self, item: Input, target: Target | None, mask: LargeMask | None) -> Predicted:
-        """Predict an image and write its maps, unless that was done before."""
-        large = item.opened(self._config.data)
-        if large is not None:
-            found = predict_large(
-                large, item.id, self._ensemble, self._out, self._config, self._progress, mask
-            )
-            unknown = [no_objects_of_large(item.id)] if self._config.prediction.objects else []
-            return Predicted(list(_rows_of_large(item.id, found)), [*found.notes, *unknown])
-        path = Path(item.path)
-        earlier = self._earlier.find(item.id, path, target)
-        if earlier is not None:
-            return earlier
-        predicted = self._predict_whole(item, target)
-        self._earlier.keep(item.id, path, target, predicted)
-        return predicted
-
-    def _predict_whole(self, item: Input, target: Target | None) -> Predicted:
-        image = read_set_image(item.path, self._config.data)
-        size = known_size(image.pixel_size, self._ensemble, self._config)
-        planes = list(planes_of(image, self._ensemble.channels))
-        predictions = [
-            self._ensemble.predict(plane, self._config.prediction, name=Path(item.path).name, pixel_size=size)
-            for plane in planes
-        ]
-        maps = Maps(image, self._ensemble.classes)
-        for kind in self._kinds:
-            maps.write(self._out / kind / f"{item.id}.tif", kind, predictions)
-        rows = list(_rows_of(item.id, image, predictions, target))
-        shown = rows.index(worst(rows))
-        truth = None if target is None else target.labels.reshape(len(rows), *target.labels.shape[-2:])[shown]
-        pictures = draw_pictures(planes[shown], predictions[shown], self._ensemble.classes, truth)
-        self.pictures.write(item.id, pictures)
-        notes = [note for prediction in predictions for note in prediction.notes]
-        if not self._config.prediction.objects:
-            return Predicted(rows, notes)
-        name = Path(item.path).name
-        objects = ObjectMap.joined([self._ensemble.find_objects(one, size, name) for one in predictions])
-        maps.write_objects(self._out / OBJECTS / f"{item.id}.tif", objects.labels)
-        return Predicted(rows, notes, list(rows_of_objects(item.id, leading_shape(image), objects)))
 
 
 def _sources(images: Images) -> list[Path | str]:
@@ -227,45 +159,6 @@ def _large_masks(
     opened = {item.id: item.opened(config.data) for item in inputs}
     large = {name: image for name, image in opened.items() if image is not None}
     return find_large_masks(large, masks_dir, ensemble.classes, config.data) if large else {}
-
-
-def _rows_of(
-    name: str, image: ImageFile, predictions: list[Prediction], target: Target | None
-) -> Iterator[dict[str, Any]]:
-    leading = leading_shape(image)
-    for index, prediction in zip(np.ndindex(leading), predictions, strict=True):
-        row = _row(name, index, prediction.score) | {
-            "expected_dice": prediction.expected_dice,
-            "ood_score": prediction.ood_score,
-            "is_ood": prediction.is_ood,
-        }
-        if prediction.expected_dice_interval:
-            row["expected_dice_low"], row["expected_dice_high"] = prediction.expected_dice_interval
-        yield row if target is None else row | target.scores(prediction.labels, index)
-
-
-def _rows_of_large(name: str, found: LargePrediction) -> Iterator[dict[str, Any]]:
-    for plane in found.planes:
-        row = _row(name, plane.index, plane.score) | {
-            "expected_dice": plane.expected_dice,
-            "ood_score": plane.ood_score,
-            "is_ood": plane.is_ood,
-        }
-        if plane.expected_dice_interval:
-            row["expected_dice_low"], row["expected_dice_high"] = plane.expected_dice_interval
-        yield row | plane.scores
-
-
-def _row(name: str, index: tuple[int, ...], score: float) -> dict[str, Any]:
-    known = {"image": name, "slice": " ".join(map(str, index)), "score": score}
-    return known | dict.fromkeys(_NOT_ALWAYS_KNOWN)
-
-
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    table = pd.DataFrame(rows)
-    return table.drop(columns="slice") if not table["slice"].any() else table
 
 
 def _table_of_problems(problems: Sequence[Problem]) -> pd.DataFrame:

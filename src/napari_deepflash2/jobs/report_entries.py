@@ -65,7 +65,7 @@ class Entry:
         values = [name.removeprefix("dice_") for name in self.row if name.startswith("dice_")]
         if not values:
             return []
-        rows = [[_number(self.row[f"{name}_{value}"]) for name in _SCORES] for value in values]
+        rows = [[_number(self.row.get(f"{name}_{value}")) for name in _SCORES] for value in values]
         head = ["class", *_SCORES.values()]
         return [head, *([value, *row] for value, row in zip(values, rows, strict=True))]
 

@@ -19,8 +19,6 @@ from .targets import numbered
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..prediction import Prediction
-
 LONGEST = 512
 # Each kind with the suffix of its files: outlines and photographs, and shares on the scale of colours.
 _SUFFIXES = {"labels": ".jpg", "uncertainty": ".png", "truth": ".jpg", "unlike": ".jpg"}
@@ -31,9 +29,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {".jpg": {"quality": 88, "subsampling": 0}
 
 def draw_pictures(
     image: NDArray[Any],
-    prediction: Prediction,
+    labels: NDArray[np.integer],
+    uncertainty: NDArray[np.float32],
     classes: Sequence[int],
     truth: NDArray[np.uint8] | None = None,
+    unlike: NDArray[np.bool_] | None = None,
 ) -> dict[str, NDArray[np.uint8]]:
     """Draw what there is to see of one plane, at most 512 pixels on a side.
 
@@ -41,31 +41,34 @@ def draw_pictures(
     ----------
     image : ndarray, shape (Y, X, C)
         Intensities as stored.
-    prediction : Prediction
-        Of it.
+    labels : ndarray of int, shape (Y, X)
+        Values of classes.
+    uncertainty : ndarray of float32, shape (Y, X)
+        In [0, 1].
     classes : sequence of int
         Values of the labels, the background first.
     truth : ndarray of uint8, shape (Y, X), optional
-        Its mask, classes 0 to L - 1, `IGNORE` where nobody judged.
+        The mask, classes 0 to L - 1, `IGNORE` where nobody judged.
+    unlike : ndarray of bool, shape (Y, X), optional
+        Where it is unlike the training images.
 
     Returns
     -------
     dict of str to ndarray of uint8
-        ``labels``, and ``truth`` where it is given: the image with outlines, (Y, X, 3). ``unlike``, where the
-        image is unlike the training images: the same without outlines, dark where it is like them.
+        ``labels``, and ``truth`` where it is given: the image with outlines, (Y, X, 3). ``unlike``, where
+        that is given: the same without outlines, dark where it is like the training images.
         ``uncertainty``, (Y, X): 0 to 255 for 0 to 1.
     """
-    step = -(-max(prediction.labels.shape) // LONGEST)
+    step = -(-max(labels.shape) // LONGEST)
     few = np.s_[::step, ::step]
     pictures = {
-        "labels": pair_picture(image[few], numbered(prediction.labels[few], classes)),
-        "uncertainty": shares(prediction.uncertainty[few]),
+        "labels": pair_picture(image[few], numbered(labels[few], classes)),
+        "uncertainty": shares(uncertainty[few]),
     }
     if truth is not None:
         pictures["truth"] = pair_picture(image[few], truth[few])
-    if prediction.is_ood and prediction.ood_map is not None:
-        known = prediction.ood_map[few] <= 0
-        pictures["unlike"] = pair_picture(image[few], np.where(known, IGNORE, 0))
+    if unlike is not None:
+        pictures["unlike"] = pair_picture(image[few], np.where(unlike[few], 0, IGNORE))
     return pictures
 
 
@@ -111,6 +114,11 @@ class Pictures:
     def has(self, name: str) -> bool:
         """Whether there are pictures of an image."""
         return self._path(name, "labels").is_file() and self._path(name, "uncertainty").is_file()
+
+    def has_later(self, name: str, path: Path) -> bool:
+        """Whether there are pictures of an image that were written after a file."""
+        written = path.stat().st_mtime_ns
+        return self.has(name) and self._path(name, "labels").stat().st_mtime_ns >= written
 
     def address(self, name: str, kind: str) -> str | None:
         """Give a picture as an address that holds all of it; None where there is none."""
