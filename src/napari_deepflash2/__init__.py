@@ -23,6 +23,7 @@ _HOMES = {
     "estimate_run": "ensemble",
     "find_learning_rate": "ensemble",
     "load_ensemble": "ensemble",
+    "distil_student": "ensemble",
     "load_review": "ensemble",
     "find_objects": "objects",
     "measure_hesitation": "prediction",

@@ -29,6 +29,7 @@ from .cli_parts import (
     tell_notes,
 )
 from .cli_review import review
+from .cli_student import distil
 from .config import Configuration, ConsensusConfig, TrainingConfig
 from .errors import InputError
 from .progress import Cancelled
@@ -224,6 +225,7 @@ app.command("find-learning-rate")(find_learning_rate)
 app.command()(networks)
 app.command("download-weights")(download_weights)
 app.command()(review)
+app.command()(distil)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ from .prediction import PredictionConfig
 from .presets import PRESETS, governed
 from .problems import problem_of
 from .section import Section
+from .student import StudentConfig
 from .training import AugmentationConfig, TrainingConfig
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "DataConfig",
     "PredictionConfig",
     "Section",
+    "StudentConfig",
     "TrainingConfig",
 ]
 
@@ -42,6 +44,9 @@ class Configuration(Section):
     )
     prediction: PredictionConfig = Field(
         default_factory=PredictionConfig, description="How an ensemble predicts an image."
+    )
+    student: StudentConfig = Field(
+        default_factory=StudentConfig, description="How a preview network is distilled from an ensemble."
     )
 
     @classmethod

@@ -5,6 +5,8 @@ from .learning_rate import LearningRateCurve, find_learning_rate
 from .loaded import Ensemble, load_ensemble
 from .review import Review, load_review
 from .run import RunFolder
+from .student import Student
+from .student_distilling import distil_student
 from .train import train_ensemble
 
 __all__ = [
@@ -13,6 +15,8 @@ __all__ = [
     "Review",
     "RunEstimate",
     "RunFolder",
+    "Student",
+    "distil_student",
     "estimate_run",
     "find_learning_rate",
     "load_ensemble",

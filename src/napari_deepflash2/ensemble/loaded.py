@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..config import Configuration, PredictionConfig
 from ..data.lazy_image import LazyPlane, PlaneFigures
+from ..data.normalisation import FloatImage, Normalisation, Standardisation
 from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
-from ..errors import InputError, Problem, raise_if_any
-from ..files import sha256_of
+from ..errors import Problem
 from ..objects import ObjectMap, find_objects
 from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
 from ..prediction.blocks import Block, Writer, predict_blocks
 from ..prediction.calibration import calibrated
 from ..prediction.canvas import Region
+from ..prediction.engine import averaged_tiles
 from ..prediction.growing import Point
+from ..prediction.passes import TilePredictor
 from ..prediction.sources import Source
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
 from .device import choose_device
-from .initial_weights import leaks
+from .folder_checks import check_members, notes_on_training
 from .judging import Judge, Looks
 from .manifest import Manifest, MemberRecord
 from .memory import kept_memory
@@ -36,6 +38,8 @@ from .quality import Quality
 from .region import Grown, RegionRun
 from .review import Review, load_review
 from .seen import SeenImage, check_channels
+from .student import Student
+from .student_files import read_card
 from .weights import load_weights
 
 if TYPE_CHECKING:
@@ -70,6 +74,7 @@ class Ensemble:
     _prepared: dict[tuple[str, bool], tuple[Predictor, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    _students: dict[str, Student] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def members(self) -> tuple[MemberRecord, ...]:
@@ -125,6 +130,21 @@ class Ensemble:
         remedy = "Train on more images, of more groups (animals, slides, stacks)."
         unknown = [Problem(where, f"not known: {what}", remedy, "quality-unknown") for what in card.unknown]
         return (*unknown, *((_before_objects(where),) if card.objects is None else ()))
+
+    @property
+    def student(self) -> Student | None:
+        """Its preview network, loaded on first use; None where none was made, see `distil_student`.
+
+        Raises
+        ------
+        InputError
+            Where it is damaged, was made for another ensemble, or is out of date.
+        """
+        card = read_card(self.folder, self.manifest, self.temperature)
+        if card is not None and card.sha256 not in self._students:
+            student = Student.load(self.folder, self.manifest, card, self._device)
+            self._students[card.sha256] = student
+        return None if card is None else self._students[card.sha256]
 
     def predict(
         self,
@@ -307,6 +327,40 @@ class Ensemble:
         quality = None if self.judge is None else self.judge.quality.objects
         return find_objects(prediction, self.classes, size, quality, height * width / prediction.labels.size)
 
+    def moments(
+        self,
+        image: FloatImage,
+        look: Callable[[Normalisation], Standardisation],
+        config: PredictionConfig,
+        progress: ProgressCallback = ignore_progress,
+        task: str = "predict",
+    ) -> Moments:
+        """Predict an image, or a part of one, at the size at which it is predicted.
+
+        Parameters
+        ----------
+        image : ndarray of float32, shape (Y, X, C)
+            Intensities as stored.
+        look : callable
+            How each of the members' normalisations standardises the whole image.
+        config : PredictionConfig
+            Tiles and views.
+        progress : callable
+            Called after every batch of tiles; may raise `Cancelled`.
+        task : str
+            Name of the task in the progress.
+
+        Returns
+        -------
+        Moments
+            Over members and views, calibrated.
+        """
+        predictors = self._ready(config)
+        looks = {one.normalisation: look(one.normalisation) for one in predictors}
+        run = TilePredictor(predictors, looks, len(self.classes), config, self._device)
+        maps = averaged_tiles(run, image, config, self._device, progress, task)
+        return calibrated(Moments.of(maps), self.temperature)
+
     def review(self) -> Review:
         """Load what its models say of the training images that they never saw; see `load_review`."""
         return load_review(self.folder)
@@ -334,13 +388,13 @@ def load_ensemble(folder: Path | str) -> Ensemble:
     """
     folder = Path(folder)
     manifest = Manifest.load(folder)
-    _check_members(folder, manifest)
+    check_members(folder, manifest)
     device = choose_device()
     predictors = tuple(load_member(folder, manifest, member, device) for member in manifest.members)
     judge = None
     if manifest.quality is not None:
         judge = Judge.of(Quality.load(folder, manifest.quality), manifest, predictors, device)
-    notes = _notes(folder, manifest)
+    notes = notes_on_training(folder, manifest)
     for note in notes:
         _log.warning("%s", note)
     return Ensemble(folder, manifest, notes, judge, predictors, device)
@@ -357,87 +411,10 @@ def load_member(folder: Path, manifest: Manifest, member: MemberRecord, device: 
     return Predictor(member.file, network.to(device), member.normalisation)
 
 
-def _check_members(folder: Path, manifest: Manifest) -> None:
-    if not manifest.members:
-        raise InputError.one(
-            folder,
-            "holds no trained model yet",
-            "Resume the training, or wait until its first model is done.",
-            "nothing-trained",
-        )
-    listed = {member.file for member in manifest.members}
-    surplus = {path.name for path in folder.glob("*.pth")} - listed
-    hashes = {sha256_of(folder / name): name for name in sorted(surplus)}
-    problems = [
-        problem for member in manifest.members if (problem := _member_problem(folder, member, hashes))
-    ]
-    # While a run goes on, a member may have been written that the manifest does not name yet.
-    if manifest.is_complete:
-        problems += [_surplus(folder / name) for name in sorted(surplus)]
-    raise_if_any(problems)
-
-
-def _member_problem(folder: Path, member: MemberRecord, surplus: dict[str, str]) -> Problem | None:
-    path = folder / member.file
-    if not path.is_file():
-        other = surplus.get(member.sha256)
-        found = f"is missing; {other} holds its content" if other else "is missing"
-        remedy = f"Rename {other} back." if other else "Copy the whole ensemble folder again."
-        return Problem(str(path), found, remedy, "member-missing")
-    if sha256_of(path) != member.sha256:
-        return Problem(
-            str(path),
-            "is damaged or is not the file the ensemble was made with (its SHA-256 differs)",
-            "Copy the whole ensemble folder again; never exchange or rename single members.",
-            "member-damaged",
-        )
-    return None
-
-
-def _surplus(path: Path) -> Problem:
-    return Problem(
-        str(path),
-        "does not belong to this ensemble: the manifest does not name it",
-        "Move it out of the folder.",
-        "member-surplus",
-    )
-
-
-def _notes(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
-    resumed = [
-        Problem(
-            str(folder),
-            f"{remark}, so its weights may differ from those of an uninterrupted training",
-            "Train again without interruption if you need to reproduce it to the bit.",
-            "resumed-elsewhere",
-        )
-        for remark in manifest.remarks
-    ]
-    told = [_told(folder, member, note) for member in manifest.members for note in member.notes]
-    seen = leaks(manifest.initial_weights)
-    return (*resumed, *told, *seen, *(() if manifest.is_complete else (_incomplete(folder, manifest),)))
-
-
-def _told(folder: Path, member: MemberRecord, note: str) -> Problem:
-    remedy = f"Compare its held-out Dice ({member.best_dice:.3f}) with that of the other models."
-    return Problem(str(folder / member.file), note, remedy, "training-note")
-
-
 def _before_objects(where: str) -> Problem:
     return Problem(
         where,
         "not known: expected overlap of objects, which the version that made quality.json did not measure",
         "napari-deepflash2 review --ensemble DIR measures it.",
         "quality-unknown",
-    )
-
-
-def _incomplete(folder: Path, manifest: Manifest) -> Problem:
-    done = sum(member.finished for member in manifest.members)
-    return Problem(
-        str(folder),
-        f"{done} of {manifest.planned} models are trained to the end; "
-        f"{len(manifest.members)} predict, each with the best weights it had",
-        "Resume the training to have the whole ensemble.",
-        "ensemble-incomplete",
     )

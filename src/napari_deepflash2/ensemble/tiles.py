@@ -89,6 +89,12 @@ class TileSource:
         return sorted({position.image for position in drawn})
 
     def _patches(self, maps: Sequence[NDArray[Any]], positions: Sequence[TilePosition]) -> Tensor:
-        half, shape = self._patch_size // 2, (self._patch_size, self._patch_size)
-        patches = [cut(maps[at.image], at.y - half, at.x - half, shape) for at in positions]
-        return on_device(np.stack(patches).astype(np.float32, copy=False), self._device)
+        return patches(maps, positions, self._patch_size, self._device)
+
+
+def patches(
+    maps: Sequence[NDArray[Any]], positions: Sequence[TilePosition], size: int, device: torch.device
+) -> Tensor:
+    """Cut squares around positions out of maps (K, Y, X): float32 (N, K, size, size) on a device."""
+    found = [cut(maps[at.image], at.y - size // 2, at.x - size // 2, (size, size)) for at in positions]
+    return on_device(np.stack(found).astype(np.float32, copy=False), device)

@@ -33,13 +33,20 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def safetensors_of(weights: Mapping[str, Tensor]) -> bytes:
+    """Put a state dictionary into the safetensors format, which cannot hold a program."""
+    from safetensors.torch import save
+
+    return save({name: value.detach().cpu().contiguous() for name, value in weights.items()})
+
+
 def load_weights(path: Path, sha256: str, network: nn.Module) -> None:
     """Fill a network with the weights of a file that is exactly the one that was written.
 
     Parameters
     ----------
     path : path
-        Made by `save_weights`.
+        Made by `save_weights`, or with the suffix ``.safetensors`` of what `safetensors_of` gave.
     sha256 : str
         What the file must hash to.
     network : torch.nn.Module
@@ -51,7 +58,8 @@ def load_weights(path: Path, sha256: str, network: nn.Module) -> None:
         Where the file is missing, damaged or another one, could hold a program, does not fit the
         network, or holds values that are not finite.
     """
-    weights = from_bytes(read_checked(path, sha256), path)
+    data = read_checked(path, sha256)
+    weights = _from_safetensors(data, path) if path.suffix == ".safetensors" else from_bytes(data, path)
     _check_fits(path, weights, network)
     network.load_state_dict(weights)
 
