@@ -80,8 +80,8 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         ({"trainings": {}}, "Did you mean training?"),
         ({"training": {"augmentation": {"rotaton": 3}}}, "Did you mean rotation?"),
         ({"training": {"zoom": 0.2}}, "It belongs in training.augmentation."),
-        ({"iterations": 3}, "It belongs in training."),
-        ({"qwertz": 3}, "Remove it; there are consensus, data, prediction, training."),
+        ({"iterations": 3}, "It belongs in training or student."),
+        ({"qwertz": 3}, "Remove it; there are consensus, data, prediction, student, training."),
     ],
 )
 def test_j1_of_a_misspelt_setting_the_nearest_is_named(values: dict[str, Any], remedy: str) -> None:
