@@ -108,7 +108,9 @@ def _expected(quality: ObjectQuality | None, prediction: Prediction, traits: Obj
 
 
 def _unlike(ood_map: NDArray[np.float32] | None, labels: NDArray[np.int32], areas: Floats) -> Floats | None:
-    return None if ood_map is None else means_of(ood_map > 0, labels, areas)
+    if ood_map is None:
+        return None
+    return means_of(np.where(np.isnan(ood_map), np.nan, ood_map > 0), labels, areas)
 
 
 def _table(

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from ..progress import Cancelled, Progress, ProgressCallback
 from .frames import Frame
 from .growing_layers import LABELS, UNCERTAINTY, UNLIKE, GrowingLayers, probability_roles
 from .known import Figures
+from .object_layer import OBJECTS, LayerObjects, find_layer_objects
 from .placing import checksum
 from .reading import Snapshot
 from .regions import Target
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ..ensemble import Ensemble
 
 # Settings that say which maps are wanted, and change none of them.
-_OUTPUTS = {"entropy", "epistemic", "probabilities", "batch_size"}
+_OUTPUTS = {"entropy", "epistemic", "probabilities", "batch_size", OBJECTS}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class LayerPrediction:
         What to know about it, each once.
     is_stopped : bool
         Whether the run was ended before all of the target was predicted.
+    epistemic : array of float32, shape of `frame`, or None
+        The part of the uncertainty that is disagreement; None where it was not asked for.
+    objects : LayerObjects or None
+        None where they were not asked for, or the run was ended before they were found.
     """
 
     image: Snapshot
@@ -74,6 +79,8 @@ class LayerPrediction:
     planes: tuple[Figures, ...]
     notes: tuple[Problem, ...] = ()
     is_stopped: bool = False
+    epistemic: NDArray[np.float32] | None = None
+    objects: LayerObjects | None = None
 
     def where(self, figures: Figures) -> tuple[int | slice, ...]:
         """Index the maps with the region that some figures are of; gives (Y, X)."""
@@ -150,7 +157,8 @@ class _Run:
             is_stopped = True
         finally:
             self._growing.seal()
-        return self._result(is_stopped)
+        result = self._result(is_stopped)
+        return self._with_objects(result) if self._config.objects and not is_stopped else result
 
     def _predict(self, number: int, index: tuple[int, ...]) -> None:
         progress = self._within(number)
@@ -170,6 +178,12 @@ class _Run:
             raise
         self._growing.finish(index, found)
         self._notes += found.notes
+
+    def _with_objects(self, result: LayerPrediction) -> LayerPrediction:
+        try:
+            return replace(result, objects=find_layer_objects(result, self._ensemble, self._progress))
+        except Cancelled:
+            return result
 
     def _figures(self, index: tuple[int, ...], progress: ProgressCallback) -> PlaneFigures | None:
         """Measure a very large plane on a coarser level, where its own figures are asked for."""
@@ -230,6 +244,7 @@ class _Run:
             self._growing.known,
             tuple(dict.fromkeys([*self._notes, *replaced, *self._ensemble.unknown])),
             is_stopped,
+            maps.on_grid("epistemic") if "epistemic" in maps.arrays else None,
         )
 
 

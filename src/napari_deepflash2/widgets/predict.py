@@ -16,6 +16,7 @@ from ..ensemble.manifest import Manifest
 from ..errors import InputError
 from ..viewer.grids import levels_of
 from ..viewer.growing_layers import PROBABILITIES, UNLIKE, GrowingLayers
+from ..viewer.object_layer import OBJECTS
 from ..viewer.predicting import LayerPrediction, predict_layer
 from ..viewer.reading import snapshot_image
 from ..viewer.recent import recent_ensembles, remember_ensemble
@@ -23,11 +24,12 @@ from ..viewer.regions import KINDS, find_target
 from .dock import Dock, make_button, make_folded, make_group, make_row, notes_text, set_ready, text_label
 from .folders import folder_edit
 from .forms import SectionForm, keep_tame
+from .objects import ObjectsPart
 from .pickers import channel_picker, image_picker, level_picker, shapes_picker
 from .predict_words import card_of, result_of
 
 MILLISECONDS_BETWEEN_DRAWINGS = 100
-OUTPUTS = ("epistemic", PROBABILITIES, "entropy")
+OUTPUTS = (OBJECTS, "epistemic", PROBABILITIES, "entropy")
 
 
 class Predict(Dock):
@@ -47,7 +49,8 @@ class Predict(Dock):
         self.predict_button = make_button("Predict", self.predict, "Predict the region; results grow.")
         self.stop_button = make_button("Stop", self.stop, "Stop after the present tiles; they are kept.")
         self.result_text = text_label("")
-        self.result = make_group("Result", [self.result_text])
+        self.objects = ObjectsPart(self.viewer)
+        self.result = make_group("Result", [self.result_text, self.objects])
         self.result.setVisible(False)
         self._timer = QTimer(self)
         self._timer.setInterval(MILLISECONDS_BETWEEN_DRAWINGS)
@@ -100,6 +103,9 @@ class Predict(Dock):
 
     def _wanted(self) -> list[str]:
         asked = [role for role, is_asked in self.outputs.values().items() if is_asked]
+        if OBJECTS in asked:
+            # They are told by their probabilities.
+            asked = [role for role in asked if role not in (OBJECTS, PROBABILITIES)] + [PROBABILITIES]
         if "entropy" in asked:
             asked.append("mutual_information")
         return asked + ([UNLIKE] if self.unlike.value else [])
@@ -110,6 +116,7 @@ class Predict(Dock):
 
     def _show(self, prediction: LayerPrediction) -> None:
         self.result_text.setText(result_of(prediction))
+        self.objects.show_objects(prediction.objects)
         self.result.setVisible(True)
         self.say(notes_text(prediction.notes))
         if self.folder.value:
