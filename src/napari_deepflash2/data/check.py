@@ -151,13 +151,15 @@ def check_of(
 ) -> DataCheck:
     """Tell what was found in pairs that are read already; see `check_data`."""
     found = planes_of(examined.used, examined.masks.labels)
-    planes, of_planes = prepared(found, examined.masks.classes, config, groups)
-    notes = [*examined.notes, *of_planes]
+    classes = examined.masks.classes
+    planes, of_planes = prepared(found, classes, config, groups)
+    split, of_split = split_table(planes, classes, training or TrainingConfig())
+    notes = [*examined.notes, *of_planes, *of_split]
     return DataCheck(
         tuple((pair.image_path, pair.mask_path) for pair in examined.pairs),
         pair_table(examined.pairs, examined.used, examined.masks, notes),
         class_table(examined.used, examined.masks),
-        split_table(planes, training or TrainingConfig()),
+        split,
         gathered(notes),
         tuple(examined.images),
         tuple(examined.masks.labels),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ..config import DataConfig, TrainingConfig
 from ..errors import Problem
 from .blocks import in_blocks
-from .folds import held_out_folds, split_folds
+from .folds import held_out_folds
 from .groups import Groups, groups_of_images, suggested_groups
 from .planes import Plane, judged_planes
+from .stratified import notes_of_folds, stratified_folds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,12 +80,18 @@ def _grouped(planes: Sequence[Plane], config: DataConfig, groups: Groups | None)
     return [replace(plane, group=plane.source) for plane in planes]
 
 
-def split_table(planes: Sequence[Plane], config: TrainingConfig) -> pd.DataFrame:
-    """Tell which image is held out in which fold: columns image, group, fold (empty where it never is)."""
+def split_table(
+    planes: Sequence[Plane], classes: Sequence[int], config: TrainingConfig
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Tell which image is held out in which fold, and what could not be put into every fold.
+
+    The columns are image, group, fold (empty where it never is).
+    """
     import pandas as pd
 
-    groups = [plane.group for plane in planes]
-    folds = split_folds(len(planes), config.max_splits, groups, config.random_state)[: config.models]
+    labels, groups = [plane.labels for plane in planes], [plane.group for plane in planes]
+    folds = stratified_folds(labels, groups, len(classes), config)
     found = held_out_folds(folds, len(planes))
     columns = {"image": [plane.id for plane in planes], "group": groups}
-    return pd.DataFrame(columns | {"fold": pd.array(found, dtype="Int64")})
+    table = pd.DataFrame(columns | {"fold": pd.array(found, dtype="Int64")})
+    return table, list(notes_of_folds(labels, groups, classes, folds))

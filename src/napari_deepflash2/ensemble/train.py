@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
-from ..data.folds import Fold, held_out_folds, split_folds
+from ..data.folds import Fold, held_out_folds
 from ..data.groups import Groups
+from ..data.stratified import notes_of_folds, stratified_folds
 from ..errors import InputError, Problem
 from ..progress import Cancelled, ProgressCallback, ignore_progress
 from .automatic import resolved
@@ -142,8 +143,8 @@ class _Run:
         training = config.training
         check_target(training, data.experts is not None)
         network = build_network(training.architecture, data.channels, len(data.classes))
-        splits = split_folds(len(data.ids), training.max_splits, data.groups, training.random_state)
-        splits = splits[: training.models]
+        splits = stratified_folds(data.labels, data.groups, len(data.classes), training)
+        of_splits = notes_of_folds(data.labels, data.groups, data.classes, splits)
         shapes = [(labels.shape[0], labels.shape[1]) for labels in data.labels]
         check_free_space(
             folder, disk_need(network, shapes, len(data.classes), len(splits), training.iterations)
@@ -155,7 +156,7 @@ class _Run:
         if before is not None:
             manifest = resumed_manifest(folder, before, manifest)
         manifest.save(folder)
-        notes = (*data.notes, *initial.notes, *advice(asked, training))
+        notes = (*data.notes, *of_splits, *initial.notes, *advice(asked, training))
         return cls(folder, data, config, log, progress, manifest, splits, device, initial, notes)
 
     @property
