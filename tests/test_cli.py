@@ -240,3 +240,13 @@ def test_h6_some_refused_images_are_told_and_have_an_exit_status_of_their_own(
     (refused,) = [line for line in said.err.splitlines() if "the file is empty" in line]
     assert "2.tif" in refused
     assert "predictions.xlsx are in" in said.out
+
+
+def test_several_images_and_lists_are_predicted_at_once(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_text(f"image\n{folders / 'images' / '3.tif'}\n")
+    given = ("--images", folders / "images" / "1.tif", "--images", tmp_path / "list.csv")
+    assert status("predict", *given, "--ensemble", tiny_ensemble, "--out", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "labels").iterdir()) == ["1.tif", "3.tif"]
+    assert (tmp_path / "out" / "report.html").exists()

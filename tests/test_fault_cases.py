@@ -1,4 +1,4 @@
-"""Which test shows which case of the catalogue of faults: models (F) and training (G)."""
+"""Which test shows which case of the catalogue of faults: models (F), training (G) and prediction (H)."""
 
 import ast
 from pathlib import Path
@@ -137,6 +137,61 @@ CASES = {
     "G20 no folder for temporary files": [
         "ensemble/test_disk.py::test_g20_no_folder_for_temporary_files_is_needed"
     ],
+    "H1 an image larger than memory": [
+        "jobs/test_predict_large.py::test_h1_a_large_tiff_is_predicted_in_blocks",
+        "jobs/test_predict_large.py::test_an_ome_zarr_is_predicted_as_if_it_were_whole",
+    ],
+    "H2 other channels": [
+        "jobs/test_faults_h.py::test_h2_other_channels_are_named_before_any_image_is_predicted",
+        "jobs/test_predict_large.py::test_h2_other_channels_are_refused_before_anything_is_read",
+    ],
+    "H3 another pixel size": [
+        "ensemble/test_pixel_size.py::test_h3_another_magnification_than_in_training_is_noted",
+        "ensemble/test_pixel_size.py::test_a_prediction_comes_back_on_the_grid_of_the_image",
+        "jobs/test_faults_h.py::test_h3_another_magnification_is_told_in_tables_and_report",
+    ],
+    "H4 another bit depth, another stain": [
+        "jobs/test_faults_h.py::test_h4_another_bit_depth_and_another_stain_are_flagged"
+    ],
+    "H5 an empty prediction": [
+        "prediction/test_result.py::test_h5_an_empty_prediction_is_defined_and_said",
+        "jobs/test_targets.py::test_h5_an_empty_prediction_has_scores",
+        "jobs/test_faults_h.py::test_h5_empty_predictions_have_figures_and_are_told",
+    ],
+    "H6 very many files, some of them bad": [
+        "jobs/test_predict.py::test_h6_a_bad_image_does_not_keep_the_others_from_being_predicted",
+        "jobs/test_predict.py::test_h6_a_second_run_makes_only_what_is_missing",
+        "jobs/test_faults_h.py::test_h6_of_very_many_files_those_that_are_bad_keep_no_other_from_its_results",
+        "jobs/test_inputs.py::test_h6_what_is_missing_of_a_list_is_named_and_the_others_are_found",
+        "test_cli.py::test_h6_some_refused_images_are_told_and_have_an_exit_status_of_their_own",
+    ],
+    "H7 an interrupted prediction": [
+        "jobs/test_faults_h.py::test_h7_a_folder_that_is_killed_at_any_moment_has_whole_files_and_goes_on",
+        "jobs/test_predict.py::test_h7_an_interrupted_run_goes_on_where_it_stopped",
+        "jobs/test_predict_large.py::test_h7_a_run_that_is_killed_at_any_moment_ends_as_if_it_had_not_been",
+    ],
+    "H8 results that are there already": [
+        "jobs/test_predict.py::test_h8_what_is_there_is_kept_only_where_nothing_has_changed",
+        "jobs/test_predict_large.py"
+        "::test_h8_what_is_there_already_is_not_made_again_unless_something_changed",
+    ],
+    "H9 the scale of uncertainty": [
+        "prediction/test_result.py::test_h9_uncertainty_and_score_have_the_same_scale_for_every_image",
+        "jobs/test_report.py::test_h9_uncertainty_has_the_same_colours_in_every_picture",
+    ],
+    "H10 seams, borders, odd sizes, order of tiles, batch size": [
+        "prediction/test_engine.py::test_h10_tiles_and_their_order_do_not_show",
+        "prediction/test_engine.py::test_an_identity_network_gives_the_image_back",
+        "prediction/test_engine.py::test_the_result_does_not_depend_on_the_batch_size",
+        "prediction/test_blocks.py::test_seams_of_a_real_network_cannot_be_seen",
+    ],
+    "H11 a member that gives no numbers": [
+        "prediction/test_engine.py::test_h11_a_member_that_gives_no_numbers_is_named"
+    ],
+    "H12 predicting training images": [
+        "ensemble/test_loading.py::test_training_images_and_other_intensities_are_noted",
+        "jobs/test_faults_h.py::test_h12_images_of_the_training_are_told_in_tables_and_report",
+    ],
 }
 
 
@@ -144,6 +199,7 @@ def test_every_case_has_a_number_of_its_own() -> None:
     assert [name.split()[0] for name in CASES] == [
         *(f"F{number}" for number in range(1, 17)),
         *(f"G{number}" for number in range(1, 21)),
+        *(f"H{number}" for number in range(1, 13)),
     ]
 
 
