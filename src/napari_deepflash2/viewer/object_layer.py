@@ -51,7 +51,7 @@ class LayerObjects:
         What was predicted.
     classes : tuple of int
         Values of the classes, the background first.
-    labels : ndarray of int32
+    labels : ndarray of uint16 or int32
         Numbers from 1, in the shape of the layer; repeated along an axis of channels.
     spatial : dict
         Keyword arguments that lay them over the image.
@@ -65,7 +65,7 @@ class LayerObjects:
 
     image: Snapshot
     classes: tuple[int, ...]
-    labels: NDArray[np.int32]
+    labels: NDArray[np.integer]
     spatial: dict[str, Any]
     low: tuple[int, ...]
     table: pd.DataFrame
@@ -174,9 +174,11 @@ def _laid_over(image: Snapshot, frame: Frame, objects: ObjectMap, indices: NDArr
     """Bring numbers of all planes of a frame into the shape of a layer."""
     (top, left), (bottom, right) = frame.low[-2:], frame.high[-2:]
     maps = Maps(image, frame, {})
-    maps.add(OBJECTS, np.int32)
+    # napari draws 16 bits as they are, and casts more of them whenever anything changes.
+    dtype = np.uint16 if len(objects.table) < _MOST_COLOURS else np.int32
+    maps.add(OBJECTS, dtype)
     for index, labels in zip(indices.tolist(), objects.labels, strict=True):
-        maps.write(OBJECTS, tuple(index), Region(top, bottom, left, right), labels)
+        maps.write(OBJECTS, tuple(index), Region(top, bottom, left, right), labels.astype(dtype))
     return maps
 
 
@@ -199,7 +201,9 @@ def _features(table: pd.DataFrame) -> pd.DataFrame:
 def _colours(objects: LayerObjects, by: str) -> NDArray[np.float32]:
     """Colour of each number, (N + 1, 4), that of the background first."""
     if by == CLASS:
-        colours = class_colormap(objects.classes).map(objects.table["class"].to_numpy(np.int64))
+        classes, which = np.unique(objects.table["class"].to_numpy(np.int64), return_inverse=True)
+        known = class_colormap(objects.classes).color_dict
+        colours = np.array([known[int(value)] for value in classes]).reshape(-1, 4)[which]
     else:
         values = COLOURINGS[by](objects.table).to_numpy(np.float64, na_value=np.nan)
         colours = ensure_colormap(_COLOURMAP).map(np.nan_to_num(values))
