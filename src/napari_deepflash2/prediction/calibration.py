@@ -4,8 +4,8 @@ Temperature scaling of Guo et al. (ICML 2017, arXiv 1706.04599) on the mean p̄ 
 
     p̄^(1/T) / (sum over the classes of p̄^(1/T))
 
-The most probable class stays what it is. The mean is calibrated, not each member, because a mean of
-calibrated members is too careful (Rahaman and Thiery, NeurIPS 2021, arXiv 2007.08792).
+The most probable class stays what it is. The mean is calibrated, not each member: for ensembles it has to be
+done after the averaging (Rahaman and Thiery, NeurIPS 2021, arXiv 2007.08792).
 """
 
 from __future__ import annotations

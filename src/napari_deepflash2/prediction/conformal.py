@@ -1,8 +1,9 @@
-"""What a new image will not exceed, from images of the same kind: exact for any number of them.
+"""What a new image will not exceed, from images of the same kind, however many there are.
 
 Images of one group (animal, stack) are alike, so that not they but their groups are drawn anew. With G groups
 a new one is as likely as any to have the largest value: each group weighs 1 / (G + 1), shared by its images,
-and the same weight is left for what has never been seen (Lee, Barber and Willett, arXiv 2306.06342).
+and the same weight is left for what has never been seen (hierarchical conformal prediction: Lee, Barber and
+Willett, Distribution-free inference with hierarchical data, 2023, arXiv 2306.06342).
 """
 
 from __future__ import annotations

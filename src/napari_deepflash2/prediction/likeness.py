@@ -2,10 +2,10 @@
 
 Where a network is sure, it need not be right: on a foreign stain it may be both sure and wrong. So what it
 sees (see `encoder`) is compared with what it saw in training, by the distance to the nearest cells of
-training images (Sun et al., ICML 2022, arXiv 2204.06507), in principal components that are whitened by a
-shrunk covariance (Ledoit and Wolf, J. Multivariate Analysis 2004). The deepest map and simple statistics are
-compared apart: the few statistics would count for nothing among hundreds of channels, and each finds what the
-other overlooks.
+training images (after Sun et al., ICML 2022, arXiv 2204.06507, who take whole images and normalised
+features), in principal components that are whitened by a shrunk covariance (Ledoit and Wolf, Journal of
+Multivariate Analysis 88:365-411, 2004). The deepest map and simple statistics are compared apart: the few
+statistics would count for nothing among hundreds of channels, and each finds what the other overlooks.
 """
 
 from __future__ import annotations

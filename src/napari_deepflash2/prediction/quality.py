@@ -2,8 +2,10 @@
 
 The first guess is the Dice of the prediction with its own probabilities: were these exact, it would be about
 the true one. How far it is off is learned by a robust ridge regression on a logistic scale, in which few
-images leave the guess nearly as it is. The interval is that of the jackknife+ (Barber et al., Annals of
-Statistics 2021, arXiv 1905.02928) with whole groups left out (see `conformal`).
+images leave the guess nearly as it is. All this is our own. The interval is made as by the jackknife+ (Barber
+et al., Annals of Statistics 49:486-507, 2021, arXiv 1905.02928) with whole groups left out (see `conformal`):
+at a confidence of 1 - a that is proved to hold at least 1 - 2a, and comes to about 1 - a. The proof does not
+quite cover this use, as the networks have learned from images that the rule leaves out.
 
 A prediction without foreground has a Dice of 1 where the mask is empty too, and of 0 where it is not. For it
 the chance of 1 is what is expected, from the empty predictions among those images.
@@ -91,7 +93,7 @@ class ExpectedDice:
     dice : float
         In [0, 1].
     interval : (float, float) or None
-        Holds the Dice of nine in ten images; None where there are too few groups to say so.
+        Meant to hold the Dice of nine in ten images; None where there are too few groups to say so.
     """
 
     dice: float

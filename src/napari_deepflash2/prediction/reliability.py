@@ -1,7 +1,7 @@
 """Whether probabilities mean what they say: of what is predicted with 0.8, eight in ten should be so.
 
-Reliability diagram and expected calibration error of Naeini et al. (AAAI 2015) and Guo et al. (ICML 2017,
-arXiv 1706.04599), over pixels.
+Reliability diagram and expected calibration error of Naeini, Cooper and Hauskrecht (AAAI 2015) and Guo et al.
+(ICML 2017, arXiv 1706.04599), over pixels.
 """
 
 from __future__ import annotations

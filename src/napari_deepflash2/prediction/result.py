@@ -45,7 +45,8 @@ class Prediction:
     expected_dice : float or None
         Dice to be expected; None where it is not known, as on an image that `is_ood`.
     expected_dice_interval : (float, float) or None
-        Holds the Dice of nine in ten images; None where it is not known.
+        Meant to hold the Dice of nine in ten images of the kind that was trained on; None where it is not
+        known.
     ood_score : float or None
         How unlike the training images this one is: above 0 it is called unlike, and its unit is the spread
         among their cells; None where it is not known.

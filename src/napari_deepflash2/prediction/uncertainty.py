@@ -11,7 +11,8 @@ so two running sums are all that has to be kept (Kwon et al., Computational Stat
 largest variance that a probability can have: 0 is certain, and with two classes 1 is a coin toss. The scale
 is the same for every image.
 
-The same in entropies H, divided by log L so that 1 is "all classes alike", where a third sum is kept::
+The same in entropies H (Houlsby et al., arXiv 1112.5745, 2011), divided by log L so that 1 is "all classes
+alike", where a third sum is kept::
 
     H(p̄)  =  (H(p̄) - mean(H(p)))  +  mean(H(p))
     predictive  =  mutual information  +  expected entropy
