@@ -275,6 +275,12 @@ class Work:
         raise AssertionError(f"a dock that no test knows: {self.name}")
 
 
+@pytest.fixture
+def docks():
+    """Display name to ``module:class`` of every dock of the manifest."""
+    return DOCKS
+
+
 @pytest.fixture(params=list(DOCKS))
 def dock_name(request):
     return request.param

@@ -74,7 +74,7 @@ def test_a_second_click_or_dock_does_not_start_a_second_run(dock, viewer, qtbot,
     other = TrainEnsemble(viewer)
     qtbot.addWidget(other)
     started = []
-    monkeypatch.setattr(type(dock), "run", lambda self, *args: started.append(args))
+    monkeypatch.setattr(type(dock), "run", lambda self, *args, **_: started.append(args))
     dock.training.train()
     dock.training.train()
     other.training.train()

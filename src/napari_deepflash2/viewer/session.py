@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from psygnal import Signal
 
 from ..config import Configuration
@@ -32,6 +32,8 @@ class Session:
         Whether the data of the next run are being written.
     ensemble_folder : pathlib.Path or None
         The ensemble that predicts.
+    results : dict of str to object
+        What each dock showed last, by the dock's name.
     """
 
     pairs_changed = Signal()
@@ -45,6 +47,8 @@ class Session:
         self.run: TrainingRun | None = None
         self.is_starting = False
         self.ensemble_folder: Path | None = None
+        self.results: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
         self._ticked: dict[str, bool] = {}
 
     def configure(self, section: str, values: dict[str, Any]) -> Configuration:
@@ -56,6 +60,18 @@ class Session:
         """Take over all settings at once; forms show them anew."""
         self.configuration = configuration
         self.settings_changed.emit()
+
+    def keep(self, name: str, value: Any) -> None:
+        """Remember what was chosen; a layer only for as long as it is there."""
+        self._kept[name] = ref(value) if isinstance(value, Layer) else value
+
+    def kept(self, name: str, otherwise: Any) -> Any:
+        """Give what was chosen, or `otherwise` where nothing was or the layer is gone."""
+        value = self._kept.get(name, otherwise)
+        if not isinstance(value, ReferenceType):
+            return value
+        layer = value()
+        return otherwise if layer is None else layer
 
     def is_expert(self, layer: Labels) -> bool:
         """Whether a Labels layer counts as an expert's: as the user ticked it, else where it is visible."""

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from magicgui.widgets import Container, SpinBox
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from ..config import Configuration
 from ..consensus.adjudication import Adjudication, Choice
 from ..consensus.adjudication_file import save_adjudication
 from ..errors import InputError
@@ -53,6 +55,9 @@ class Adjudicate(Dock):
         ignore_wheel(self)
         going_on = open_session(self.viewer)
         self.deciding.setVisible(False)
+        self.keep([self.experts.image_box, self.min_size])
+        self.remember_changes([self.experts.meaning], self.configuration)
+        self._keep_who_decides()
         self.update_buttons()
         if going_on is not None:
             self.begin(going_on)
@@ -76,7 +81,7 @@ class Adjudicate(Dock):
 
     def start(self) -> None:
         """Look for what the ticked experts dispute."""
-        self._look_for(lambda taken, config: partial(start, taken, config, self.min_size.value()))
+        self._look_for(lambda taken, config: partial(start, taken, config, self.min_size.value))
 
     def ask_resume(self) -> None:
         """Ask for a saved session and go on with it."""
@@ -171,9 +176,13 @@ class Adjudicate(Dock):
         self.continue_button.setVisible(True)
         self._end()
 
+    def configuration(self) -> Configuration:
+        """Take over what the form holds."""
+        return self.session.configure("data", self.experts.meaning.values())
+
     def _look_for(self, job_of: Callable[..., Any], session_file: Path | None = None) -> None:
         try:
-            config = self.session.configure("data", self.experts.meaning.values())
+            config = self.configuration()
             taken = take_annotations(self.experts.layers(), self.experts.image(), FEWEST_EXPERTS)
         except InputError as error:
             self.refuse(error)
@@ -247,12 +256,22 @@ class Adjudicate(Dock):
         self.choosing.setVisible(True)
         self.update_buttons()
 
+    def _keep_who_decides(self) -> None:
+        who, go_on, session = self.deciding.who, self.deciding.go_on, self.session
+        who.setText(session.kept("Adjudicate.who", who.text()))
+        who.textChanged.connect(partial(session.keep, "Adjudicate.who"))
+        go_on.setChecked(session.kept("Adjudicate.go_on", go_on.isChecked()))
+        go_on.toggled.connect(partial(session.keep, "Adjudicate.go_on"))
+
     def _make_choosing_page(self) -> None:
         self.experts = ExpertsPart(self)
-        self.min_size = QSpinBox()
-        self.min_size.setRange(1, 1_000_000)
-        self.min_size.setSuffix(" pixels")
-        self.min_size.setToolTip("Smaller disputed regions are not asked about and keep the consensus.")
+        self.min_size = SpinBox(
+            name="min_size",
+            label="Smallest region\n(pixels)",
+            min=1,
+            max=1_000_000,
+            tooltip="Smaller disputed regions are not asked about and keep the consensus.",
+        )
         self.start_button = make_button("Start", self.start, "List the regions that the experts dispute.")
         self.resume_button = make_button(
             "Resume...", self.ask_resume, "Go on with a saved session of the same annotations."
@@ -261,8 +280,8 @@ class Adjudicate(Dock):
         layout = QVBoxLayout(self.choosing)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.experts)
-        form = QFormLayout()
-        form.addRow("Smallest region", self.min_size)
-        layout.addLayout(form)
+        form = Container(widgets=[self.min_size], labels=True)
+        form.margins = (0, 0, 0, 0)
+        layout.addWidget(form.native)
         layout.addWidget(make_row([self.start_button, self.resume_button]))
         self.experts.changed.connect(self.update_buttons)

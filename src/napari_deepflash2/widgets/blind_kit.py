@@ -30,15 +30,23 @@ class BlindAnnotation(Dock):
         super().__init__(napari_viewer)
         self.images = folder_edit("images", "Images", "Folder of the images to annotate.")
         self.out = folder_edit("out", "Kit folder", "New or empty; gets a package per expert and the key.")
-        self.experts = LineEdit(label="Experts", tooltip="Names, separated by commas.")
+        self.experts = LineEdit(name="experts", label="Experts", tooltip="Names, separated by commas.")
         self.repeats = FloatSpinBox(
-            label="Shown twice", value=0.1, min=0, max=0.99, step=0.05, tooltip="Share of the images."
+            name="repeats",
+            label="Shown twice",
+            value=0.1,
+            min=0,
+            max=0.99,
+            step=0.05,
+            tooltip="Share of the images.",
         )
         self.make_button = make_button("Make kit", self.make_kit, "Write one package per expert.")
         self.kit = folder_edit("kit", "Kit folder", "With key.json.")
         self.returned = folder_edit("returned", "Returned", "Folder with the packages that came back.")
         self.masks = folder_edit("masks", "Expert folder", "New or empty; gets one sub-folder per expert.")
-        self.allow_missing = CheckBox(text="Take what is there", tooltip="Missing masks are then notes.")
+        self.allow_missing = CheckBox(
+            name="allow_missing", text="Take what is there", tooltip="Missing masks are then notes."
+        )
         self.read_button = make_button(
             "Read back", self.read_kit, "Check all masks and give back their names."
         )
@@ -48,6 +56,7 @@ class BlindAnnotation(Dock):
         ignore_wheel(self)
         for edit in (*self._to_make(), *self._to_read(), self.experts):
             edit.changed.connect(self.update_buttons)
+        self.keep([*self._to_make(), *self._to_read(), self.experts, self.repeats, self.allow_missing])
         self.update_buttons()
 
     def update_buttons(self) -> None:

@@ -67,6 +67,9 @@ class CompareAnnotations(Dock):
             self.page.addWidget(widget)
         self.experts.changed.connect(self.update_buttons)
         self.remember_changes([self.experts.meaning], self.configuration)
+        self.keep([self.experts.image_box])
+        if self.kept_result is not None:
+            self._tell(self.kept_result)
         self.update_buttons()
 
     def layers_changed(self) -> None:
@@ -106,14 +109,18 @@ class CompareAnnotations(Dock):
         return self.session.configure("data", self.experts.meaning.values())
 
     def _show(self, comparison: Comparison) -> None:
-        self._last = comparison
         show_comparison(self.viewer, comparison)
+        self._tell(comparison)
+        self.keep_result(comparison)
+        self.say(notes_text(comparison.notes))
+
+    def _tell(self, comparison: Comparison) -> None:
+        self._last = comparison
         self.summary.setText(summary(comparison))
         self.pairwise.show_cells(Cells.heat_map(comparison.pairwise_dice))
         self.others.setText(leave_one_out_title(comparison))
         self.leave_one_out.show_cells(Cells.of(comparison.leave_one_out))
         self.result.setVisible(True)
-        self.say(notes_text(comparison.notes))
 
     def _exported(self, files: Sequence[Path]) -> None:
         self.say(f"{len(files)} tables and figures are in {files[0].parent}.")

@@ -72,6 +72,9 @@ class CompareTwo(Dock):
         for picker in (self.first, self.second):
             picker.changed.connect(self.update_buttons)
         self._choose_two()
+        self.keep([self.image, self.first, self.second])
+        if self.kept_result is not None:
+            self._tell(self.kept_result)
         self.update_buttons()
 
     def layers_changed(self) -> None:
@@ -104,11 +107,15 @@ class CompareTwo(Dock):
 
     def _show(self, two: TwoLayers) -> None:
         show_two(self.viewer, two)
+        self._tell(two)
+        self.keep_result(two)
+        self.say("\n".join(str(note) for note in two.notes))
+
+    def _tell(self, two: TwoLayers) -> None:
         for value, text in two.legend.items():
             self.legend[value].setText(text)
         self.dice.setText(f"Dice {two.dice:.3f}")
         self.result.setVisible(True)
-        self.say("\n".join(str(note) for note in two.notes))
 
     def _picker(self, name: str) -> LayerPicker:
         return LayerPicker(name=name, label=name.capitalize(), choices=self._choices, nullable=True)

@@ -6,9 +6,11 @@ import html
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from magicgui.widgets import Container
+from magicgui.widgets.bases import ValueWidget
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from psygnal import SignalInstance
@@ -104,6 +106,24 @@ class Dock(QWidget):
 
         for form in forms:
             form.changed.connect(changed)
+
+    def keep(self, widgets: Sequence[ValueWidget]) -> None:
+        """Show again what they held when a dock like this was closed, and remember what they hold."""
+        for widget in widgets:
+            name = f"{type(self).__name__}.{widget.name}"
+            # What was chosen may be no choice any more, such as a layer that was removed.
+            with suppress(ValueError):
+                widget.value = self.session.kept(name, widget.value)
+            widget.changed.connect(partial(self.session.keep, name))
+
+    def keep_result(self, result: Any) -> None:
+        """Remember what is shown, for a dock like this that is opened later."""
+        self.session.results[type(self).__name__] = result
+
+    @property
+    def kept_result(self) -> Any:
+        """What a dock like this showed last; None where there was nothing."""
+        return self.session.results.get(type(self).__name__)
 
     def run(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from ..config import Configuration, ConsensusConfig
 from ..errors import InputError
@@ -65,6 +65,9 @@ class EstimateGroundTruth(Dock):
         self.remember_changes([self.method, self.more, self.experts.meaning], self.configuration)
         self.hear(self.session.settings_changed, self._show_settings)
         self._method_chosen(self.method.method.value)
+        self.keep([self.experts.image_box])
+        if self.kept_result is not None:
+            self._tell(*self.kept_result)
         self.update_buttons()
 
     def layers_changed(self) -> None:
@@ -101,11 +104,15 @@ class EstimateGroundTruth(Dock):
 
     def _show(self, image: Image | None, result: Estimate) -> None:
         consensus, _ = show_estimate(self.viewer, result)
+        self._tell(consensus, image, result)
+        self.keep_result((consensus, image, result))
+        self.say(notes_text(result.notes))
+        self.update_buttons()
+
+    def _tell(self, consensus: Labels, image: Image | None, result: Estimate) -> None:
         self.continue_button.offer(consensus, image)
         self.table.show_cells(Cells.of(result.experts))
         self.result.setVisible(True)
-        self.say(notes_text(result.notes))
-        self.update_buttons()
 
     def _method_chosen(self, method: str) -> None:
         self.hint.setText(METHODS[method])

@@ -64,8 +64,12 @@ class Predict(Dock):
         self.remember_changes([self.settings, self.outputs], self.configuration)
         self.hear(self.session.settings_changed, self._show_settings)
         self._take_ensemble()
+        self.keep([self.image])
         self._image_chosen()
+        self.keep([self.channels, self.level, self.region, self.shapes, self.unlike])
         self._region_chosen()
+        if self.kept_result is not None:
+            self._tell(self.kept_result)
 
     def layers_changed(self) -> None:
         """Bring the pickers in step with the layers."""
@@ -115,13 +119,17 @@ class Predict(Dock):
             self._growing.look()
 
     def _show(self, prediction: LayerPrediction) -> None:
-        self.result_text.setText(result_of(prediction))
-        self.objects.show_objects(prediction.objects)
-        self.result.setVisible(True)
+        self._tell(prediction)
+        self.keep_result(prediction)
         self.say(notes_text(prediction.notes))
         if self.folder.value:
             remember_ensemble(self.folder.value)
             self.recent.reset_choices()
+
+    def _tell(self, prediction: LayerPrediction) -> None:
+        self.result_text.setText(result_of(prediction))
+        self.objects.show_objects(prediction.objects)
+        self.result.setVisible(True)
 
     def _ended(self) -> None:
         self._timer.stop()

@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
+from ..ensemble.manifest import MANIFEST
 from ..viewer.compare_two import is_side_by_side
 from ..viewer.review import Region, ReviewView
 from ..viewer.review_maps import ReviewMaps, compared_with_experts, open_review, read_maps
@@ -56,7 +57,7 @@ class ReviewTraining(Dock):
         self._view: ReviewView | None = None
         self._region: Region | None = None
         self._make_parts()
-        self.folder.changed.connect(lambda _: self.update_buttons())
+        self.folder.changed.connect(self._folder_chosen)
         self.images.chosen.connect(lambda _: self.update_buttons())
         for regions in (self.regions, self.hesitation.regions):
             regions.wanted.connect(self._go_to)
@@ -64,6 +65,8 @@ class ReviewTraining(Dock):
         self.tabs.currentChanged.connect(lambda _: self._hold_keys())
         self.hear(self.session.ensemble_changed, self._take_ensemble)
         self._take_ensemble()
+        if self.kept_result is not None:
+            self.show_review(self.kept_result)
         self.update_buttons()
 
     def update_buttons(self) -> None:
@@ -83,6 +86,7 @@ class ReviewTraining(Dock):
     def show_review(self, review: Review) -> None:
         """Show tables and plots."""
         self.review, self._region = review, None
+        self.keep_result(review)
         self._view = ReviewView(self.viewer, review)
         self.summary.setText(summary_of(review))
         self.images.show_frame(review.images.drop(columns="group"), "dice", ascending=True)
@@ -170,6 +174,12 @@ class ReviewTraining(Dock):
     def _take_ensemble(self) -> None:
         if self.session.ensemble_folder is not None:
             self.folder.value = self.session.ensemble_folder
+
+    def _folder_chosen(self, folder: Path | None) -> None:
+        # One ensemble for all docks, also for this one when it is opened again.
+        if folder and folder != self.session.ensemble_folder and (folder / MANIFEST).is_file():
+            self.session.use_ensemble(folder)
+        self.update_buttons()
 
     def _why_not_show(self) -> str:
         if self.review is None or self.images.row is None:

@@ -50,6 +50,7 @@ class TrainEnsemble(Dock):
         self.remember_changes([*self.settings.forms, *self.pairs.options.forms], self._settings_changed)
         self.training.out.changed.connect(self.estimate.changed)
         self.layers_changed()
+        self.keep([self.training.out, *self.pairs.options.axes])
         self.training.find_run()
 
     def layers_changed(self) -> None:

@@ -192,6 +192,9 @@ class RunPart(QWidget):
         self.going = RunProgress()
         self.preview = PreviewPart(self._dock.viewer)
         self.preview.setVisible(False)
+        session, tick = self._dock.session, self.preview.tick
+        tick.setChecked(session.kept("TrainEnsemble.preview", True))
+        tick.toggled.connect(partial(session.keep, "TrainEnsemble.preview"))
         self.held_out = Table()
         buttons = make_row([self.review_button, self.continue_button])
         self.result = make_group("Dice on images that were held out", [self.held_out, buttons])
