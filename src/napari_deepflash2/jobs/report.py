@@ -37,7 +37,7 @@ def write_report(
 ) -> None:
     """Write what was predicted as a page to look at, aside, then rename.
 
-    Pictures are read one after the other while it is written, and each section shows those of its first 100
+    Pictures are read one after the other while it is written, and each part shows those of its first 60
     images, so that neither memory nor file grow with a folder of ten thousand.
 
     Parameters

@@ -10,8 +10,8 @@ from .predicted import Predicted, Row
 
 Facts = list[tuple[str, str]]
 
-# A picture takes some 100 kB: three sections of so many stay below 50 MB.
-MOST_PICTURES = 100
+# The pictures of an image take some 150 kB: three parts of so many make a file of some 30 MB.
+MOST_PICTURES = 60
 
 _SCORES = {"dice": "Dice", "iou": "IoU", "ap_50": "AP at 0.5", "ap": "mean AP"}
 
@@ -28,6 +28,8 @@ class Entry:
         Of the table: its worst plane.
     planes : int
         How many it has.
+    objects : int
+        How many were found, where they were looked for.
     notes : tuple of Problem
         What a user should know about it.
     """
@@ -35,13 +37,15 @@ class Entry:
     id: str
     row: Row
     planes: int
+    objects: int
     notes: tuple[Problem, ...]
 
     @classmethod
     def of(cls, predicted: Predicted) -> Entry:
         """Take the worst of its planes, which is the one that pictures are drawn of."""
         row = worst(predicted.rows)
-        return cls(row["image"], row, len(predicted.rows), tuple(dict.fromkeys(predicted.notes)))
+        notes = tuple(dict.fromkeys(predicted.notes))
+        return cls(row["image"], row, len(predicted.rows), len(predicted.objects), notes)
 
     @property
     def name(self) -> str:
@@ -56,6 +60,7 @@ class Entry:
             ("Dice to expect", expected_in_words(self.row)),
             ("Uncertainty", f"{self.row['score']:.3f}, mean over what is predicted"),
             ("Likeness", _likeness(self.row)),
+            *([("Objects", str(self.objects))] if self.objects else []),
             *((title, _number(self.row[name])) for name, title in _SCORES.items() if name in self.row),
         ]
 
