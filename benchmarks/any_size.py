@@ -4,7 +4,8 @@
 
 Simulated cells are laid out to images of a quarter and a half of the size, and of the size; a small U-Net
 of the registry with one member, hardly trained, predicts them in one view. Every prediction is a process of
-its own, from its start to its end; its peak memory is what the system says of it then. The largest image is
+its own, from its start to its end; its peak memory is what the system says of it then. On a machine that
+others use too, the seconds of its processors tell more than those on the clock. The largest image is
 predicted again in a process that is killed (SIGKILL) once half of its blocks are done, and then resumed;
 the results are compared byte by byte. DIR, a temporary folder by default, needs 20 bytes a pixel.
 """
@@ -35,10 +36,11 @@ PART = 1024
 
 @dataclass(frozen=True)
 class Run:
-    """One process: how long it took, and its peak memory in MB (0 where it was killed)."""
+    """One process: seconds on the clock, of its processors, and peak memory in MB; 0 if it was killed."""
 
     seconds: float
-    memory: float
+    cpu_seconds: float = 0
+    memory: float = 0
 
 
 def trained(folder: Path, tile_size: int) -> Path:
@@ -77,13 +79,14 @@ def predicted(image: Path, ensemble: Path, out: Path, kill_at: int | None = None
             child.send_signal(signal.SIGKILL)
         time.sleep(0.05)
     said, _ = child.communicate()
-    return Run(time.perf_counter() - start, float(said.split()[-1]) if child.returncode == 0 else 0)
+    cpu_seconds, memory = said.split()[-2:] if child.returncode == 0 else (0, 0)
+    return Run(time.perf_counter() - start, float(cpu_seconds), float(memory))
 
 
 def child(image: str, ensemble: str, out: str) -> None:
     predict_folder(image, ensemble, out)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    print(int(status["VmHWM"].split()[0]) / 1024)
+    print(time.process_time(), int(status["VmHWM"].split()[0]) / 1024)
 
 
 def digest(folder: Path) -> str:
@@ -110,13 +113,16 @@ def main() -> None:
 
 def compare(folder: Path, size: int, tile_size: int) -> None:
     ensemble = trained(folder / "ensemble", tile_size)
-    print("| image | megapixels | s | s a megapixel | peak memory, MB |\n|---|---|---|---|---|")
+    print("| image | megapixels | s | s a megapixel | CPU s | CPU s a megapixel | peak memory, MB |")
+    print("|---|---|---|---|---|---|---|")
     for side in (size // 4, size // 2, size):
         image = image_of(folder, side)
         out = folder / f"out-{side}"
         run, pixels = predicted(image, ensemble, out), side**2 / 1e6
+        seconds, cpu = run.seconds, run.cpu_seconds
         print(
-            f"| {side}² | {pixels:.0f} | {run.seconds:.0f} | {run.seconds / pixels:.3f} | {run.memory:.0f} |",
+            f"| {side}² | {pixels:.0f} | {seconds:.0f} | {seconds / pixels:.3f} | {cpu:.0f} | "
+            f"{cpu / pixels:.3f} | {run.memory:.0f} |",
             flush=True,
         )
     again = folder / "out-killed"

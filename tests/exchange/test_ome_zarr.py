@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,35 @@ def test_chunks_of_zeros_are_written_too(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.zarr", np.zeros((100, 75), np.uint8), "labels")
     assert open_zarr(path).notes == ()
     assert len(list((path / "0" / "c").rglob("*/*"))) == 12
+
+
+def test_metadata_say_what_ome_ngff_0_5_asks_for(tmp_path: Path) -> None:
+    """Its schema, field by field: napari, Fiji and QuPath find axes, levels, scale and units by these."""
+    data = np.random.default_rng(0).uniform(size=(2, 3, 70, 90)).astype(np.float32)
+    grid = Grid(
+        "TCYX", data.shape, (60.0, 1.0, 0.5, 0.5), ("second", "", "micrometer", "micrometer"), (0.0,) * 4
+    )
+    path = _written(tmp_path / "a.zarr", data, "image", grid)
+    node = json.loads((path / "zarr.json").read_text())
+    assert (node["zarr_format"], node["node_type"]) == (3, "group")
+    ome = node["attributes"]["ome"]
+    assert ome["version"] == "0.5"
+    (multiscale,) = ome["multiscales"]
+    assert multiscale["axes"] == [
+        {"name": "t", "type": "time", "unit": "second"},
+        {"name": "c", "type": "channel"},
+        {"name": "y", "type": "space", "unit": "micrometer"},
+        {"name": "x", "type": "space", "unit": "micrometer"},
+    ]
+    shapes = []
+    for level, dataset in enumerate(multiscale["datasets"]):
+        array = json.loads((path / dataset["path"] / "zarr.json").read_text())
+        shapes.append(array["shape"])
+        assert array["dimension_names"] == ["t", "c", "y", "x"]
+        scale, translation = dataset["coordinateTransformations"]
+        assert scale == {"type": "scale", "scale": [60.0, 1.0, 0.5 * 2**level, 0.5 * 2**level]}
+        assert translation["type"] == "translation"
+        assert len(translation["translation"]) == 4
+    assert shapes == [[2, 3, 70, 90], [2, 3, 35, 45], [2, 3, 18, 23]]
+    # From the largest to the smallest, as the specification orders them.
+    assert shapes == sorted(shapes, reverse=True)

@@ -262,3 +262,57 @@ def test_the_report_shows_a_large_image_from_coarse_resolutions(
     before = (tmp_path / "out" / ".predicted" / "a.labels.jpg").stat().st_mtime_ns
     predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
     assert (tmp_path / "out" / ".predicted" / "a.labels.jpg").stat().st_mtime_ns == before
+
+
+def test_h7_what_was_half_written_is_never_taken_for_a_result(
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
+) -> None:
+    image = write_ome(tmp_path / "a.zarr", cells)
+    predict_folder(image, tiny_ensemble, tmp_path / "whole", config=PLAIN)
+
+    def stop(progress: Progress) -> None:
+        if progress.task == "a" and progress.done > progress.total // 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN, progress=stop)
+    labels = tmp_path / "out" / ".unfinished" / "a" / "labels.zarr"
+    # A chunk that the record does not know yet, cut short, and one that Zarr had not renamed yet.
+    last = labels / "0" / "c" / "4" / "6"
+    assert not last.exists()
+    last.parent.mkdir(exist_ok=True)
+    last.write_bytes(b"\x00\x01")
+    (last.parent / "6.123.partial").write_bytes(b"\x00")
+    predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
+    assert _files(tmp_path / "out" / "labels") == _files(tmp_path / "whole" / "labels")
+
+
+_MEASURED = """
+import sys
+from pathlib import Path
+from napari_deepflash2.config import Configuration
+from napari_deepflash2.exchange import ome_zarr
+from napari_deepflash2.jobs import predict_folder
+from napari_deepflash2.prediction import blocks
+ome_zarr.CHUNK, blocks._BYTES = 256, 2**19
+folder, ensemble, config = sys.argv[1:]
+for name in ("small", "large"):
+    predict_folder(f"{folder}/{name}.zarr", ensemble, f"{folder}/out-{name}", config=Configuration.of(config))
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(int(status["VmHWM"].split()[0]) / 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_h1_memory_does_not_grow_with_the_image(tiny_ensemble: Path, tmp_path: Path) -> None:
+    """The larger one has 16 times the pixels; whole, its sums and maps alone would take 150 MB."""
+    rng = np.random.default_rng(0)
+    for name, side in (("small", 512), ("large", 2048)):
+        data = rng.integers(0, 1000, (side, side)).astype(np.uint16)
+        zarr.create_array(str(tmp_path / f"{name}.zarr"), data=data, chunks=(256, 256))
+    PLAIN.replace("prediction", tile_size=256, overlap=0).save(tmp_path / "settings.toml")
+    arguments = [str(tmp_path), str(tiny_ensemble), str(tmp_path / "settings.toml")]
+    command = [sys.executable, "-c", _MEASURED, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    small, large = map(float, done.stdout.split()[-2:])
+    assert large - small < 40, f"{small:.0f} MB, then {large:.0f} MB"

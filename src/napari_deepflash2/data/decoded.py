@@ -75,7 +75,7 @@ class Decoded:
     pixel_size: PixelSize | None = None
 
 
-def unreadable(path: Path, error: object) -> InputError:
+def unreadable(path: Path | str, error: object) -> InputError:
     """Make the refusal of a file that a decoder could not read."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return InputError.one(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, Problem
 from ..progress import Progress, ProgressCallback, ignore_progress
+from .addresses import connection_errors, unreachable
 from .decoded import DECODING_ERRORS
 from .normalisation import FloatImage
 from .pixel_size import PixelSize, from_lengths
@@ -197,6 +198,8 @@ class Checked:
     def __getitem__(self, where: tuple[slice | int, ...]) -> Any:
         try:
             return self._array[where]
+        except connection_errors() as error:
+            raise unreachable(self._name, error) from error
         except DECODING_ERRORS as error:
             reason = " ".join(str(error).split())[:100]
             raise InputError.one(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, Problem, listed
+from .addresses import connection_errors, is_address, nothing_there, unknown_address, unreachable
 from .decoded import DECODING_ERRORS, unreadable
 from .lazy_image import Checked, LazyImage, axes_of_names
 
@@ -30,7 +31,7 @@ _MOST_METADATA_BYTES = 2**20
 
 def is_zarr(path: Path | str) -> bool:
     """Whether a path is a folder that Zarr wrote, or an address of one elsewhere."""
-    if "://" in str(path):
+    if is_address(path):
         return True
     path = Path(path)
     return path.is_dir() and any((path / name).is_file() for name in _METADATA)
@@ -87,8 +88,21 @@ def _as_input_error(path: Path | str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except connection_errors() as error:
+        raise unreachable(str(path), error) from error
     except (ImportError, *DECODING_ERRORS) as error:
-        raise unreadable(Path(path), error) from error
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path | str, error: Exception) -> InputError:
+    if not is_address(path):
+        return unreadable(path, error)
+    # Releases of Zarr differ in what its errors are derived from.
+    if "NotFound" in type(error).__name__:
+        return nothing_there(str(path))
+    if isinstance(error, ImportError) or "rotocol" in str(error):
+        return unknown_address(str(path), error)
+    return unreadable(path, error)
 
 
 def _opened(path: Path | str, least: int | None) -> tuple[Mapping[str, Any] | None, zarr.Array]:
@@ -115,15 +129,15 @@ def _level(path: Path | str, group: zarr.Group, dataset: str) -> zarr.Array:
     import zarr
 
     _look_into(path, dataset)
-    array = group[dataset]
+    array = group.get(dataset)
     if not isinstance(array, zarr.Array):
-        raise InputError.one(path, f"its {dataset} is no array", "Copy the image again.", "no-image")
+        raise InputError.one(path, f"has no array {dataset}", "Copy the image again.", "no-image")
     return array
 
 
 def _look_into(path: Path | str, dataset: str) -> None:
     """Look at the codecs of a folder before Zarr does, which makes the decoders as soon as it opens it."""
-    for name in ("zarr.json", ".zarray") if "://" not in str(path) else ():
+    for name in () if is_address(path) else ("zarr.json", ".zarray"):
         found = Path(path) / dataset / name
         if not found.is_file():
             continue
