@@ -43,6 +43,7 @@ class ObjectsPart(QWidget):
         self._layer: Labels | None = None
         self.summary = text_label("")
         self.colouring = ComboBox(
+            name="colouring",
             label="Colour by",
             choices=[*COLOURINGS, CLASS],
             value=FIRST,

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..viewer.grids import levels_of
 from ..viewer.growing_layers import PROBABILITIES, UNLIKE, GrowingLayers
 from ..viewer.object_layer import OBJECTS
+from ..viewer.placing import role_of
 from ..viewer.predicting import LayerPrediction, predict_layer
 from ..viewer.reading import snapshot_image
 from ..viewer.recent import recent_ensembles, remember_ensemble
@@ -66,10 +67,10 @@ class Predict(Dock):
         self._take_ensemble()
         self.keep([self.image])
         self._image_chosen()
-        self.keep([self.channels, self.level, self.region, self.shapes, self.unlike])
+        self.keep([self.channels, self.level, self.region, self.shapes, self.unlike, self.objects.colouring])
         self._region_chosen()
         if self.kept_result is not None:
-            self._tell(self.kept_result)
+            self._tell_again(self.kept_result)
 
     def layers_changed(self) -> None:
         """Bring the pickers in step with the layers."""
@@ -120,6 +121,7 @@ class Predict(Dock):
 
     def _show(self, prediction: LayerPrediction) -> None:
         self._tell(prediction)
+        self.objects.show_objects(prediction.objects)
         self.keep_result(prediction)
         self.say(notes_text(prediction.notes))
         if self.folder.value:
@@ -128,8 +130,13 @@ class Predict(Dock):
 
     def _tell(self, prediction: LayerPrediction) -> None:
         self.result_text.setText(result_of(prediction))
-        self.objects.show_objects(prediction.objects)
         self.result.setVisible(True)
+
+    def _tell_again(self, prediction: LayerPrediction) -> None:
+        self._tell(prediction)
+        if any(role_of(layer) == OBJECTS for layer in self.viewer.layers):
+            # Else the user has removed them.
+            self.objects.show_objects(prediction.objects)
 
     def _ended(self) -> None:
         self._timer.stop()
