@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--theme", choices=["dark", "light"], default="dark")
     parser.add_argument("--sample", choices=["nuclei", "cells"], default="nuclei")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--ensemble", type=Path, help="Only predict, with this one.")
     parser.add_argument("--train-only", action="store_true", help="No picture of the other docks.")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -54,10 +55,11 @@ class Walk:
         self.viewer.reset_view()
         self.save("sample")
         image = layers[0]
-        if not self.options.train_only:
+        if not self.options.train_only and self.options.ensemble is None:
             self.compare()
-        self.ground_truth(image)
-        self.train()
+        if self.options.ensemble is None:
+            self.ground_truth(image)
+            self.train()
         if not self.options.train_only:
             self.predict(image)
         self.viewer.close()
@@ -117,10 +119,23 @@ class Walk:
     def predict(self, image: Any) -> None:
         """Predict the sample."""
         dock = self.open("Predict")
+        if self.options.ensemble is not None:
+            dock.folder.value = self.options.ensemble
         dock.image.value = image
+        dock.outputs["objects"].value = True
         self.press(dock, dock.predict_button)
         self.show_only(image.name, f"{image.name} prediction", f"{image.name} uncertainty (0 to 1)")
         self.save("predict", dock)
+        self.objects(image, dock.objects)
+
+    def objects(self, image: Any, part: Any) -> None:
+        """Colour the objects, and go to the most uncertain one."""
+        self.show_only(image.name, f"{image.name} objects")
+        for by in ("uncertainty", "expected overlap"):
+            part.colouring.value = by
+            self.save(f"objects-by-{by.replace(' ', '-')}", part)
+        part.table.choose(part.table.neighbour(1))
+        self.save("objects-gone-to", part)
 
     def open(self, name: str) -> Any:
         """Open a dock, wide enough to read."""

@@ -46,8 +46,8 @@ def test_objects_are_found_where_they_are_asked_for_and_listed_the_most_uncertai
     layer, table = _layer(viewer), dock.objects.table.model()
     assert len(layer.features) == len(np.unique(layer.data)) - 1 == table.rowCount() > 1
     columns = [table.headerData(n, Qt.Orientation.Horizontal) for n in range(table.columnCount())]
-    assert columns[:3] == ["object", "plane", "uncertainty"]
-    told = [float(table.index(row, 2).data()) for row in range(table.rowCount())]
+    assert (columns[:2], columns[-1]) == (["object", "uncertainty"], "plane")
+    told = [float(table.index(row, 1).data()) for row in range(table.rowCount())]
     assert told == sorted(told, reverse=True)
     assert not dock.objects.isHidden()
 
@@ -117,7 +117,7 @@ def _table(**columns):
 def test_columns_of_which_nothing_is_known_are_left_out():
     assert list(shown(_table())) == ["object", "uncertainty", "pixels"]
     full = _table(expected_iou=[0.5, 0.7], area_um2=[1.0, 2.0], unlike=[0.0, 0.0], **{"class": [1, 2]})
-    assert list(shown(full)) == ["object", "class", "uncertainty", "overlap", "µm²", "unlike"]
+    assert list(shown(full)) == ["object", "uncertainty", "overlap", "µm²", "unlike", "class"]
 
 
 def test_the_summary_says_what_is_known():

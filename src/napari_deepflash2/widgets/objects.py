@@ -94,9 +94,9 @@ def summary_of(table: pd.DataFrame) -> str:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Choose what fits into a dock: no column of which nothing is known, and the area once."""
+    """Choose what is worth its room: no column of which nothing is known, and the area once."""
     area = "area_um2" if table["area_um2"].notna().any() else "area"
-    columns = ["label", "plane", "class", "uncertainty", "expected_iou", area, "unlike"]
+    columns = ["label", "uncertainty", "expected_iou", area, "unlike", "class", "plane"]
     told = [column for column in columns if column in table and _tells(table, column)]
     return table[told].rename(columns=_HEADERS)
 
