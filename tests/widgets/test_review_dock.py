@@ -248,8 +248,11 @@ def test_disagreement_and_uncertainty_are_shown_alike_and_side_by_side(qtbot, he
     assert [layer.contrast_limits for layer in pair] == [[0, 1], [0, 1]]
     np.testing.assert_array_equal(pair[0].data[36:46, 2:12], 1)
     assert not any(layer.visible for layer in pair)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 500, 500), 90
     button.click()
     assert [layer for layer in viewer.layers if layer.visible] == pair
+    # All of both is seen.
+    assert tuple(viewer.scene.camera.center[-2:]) == pytest.approx((23.5, 23.5), abs=1)
     # Another image comes into the same two places.
     other = next(
         number

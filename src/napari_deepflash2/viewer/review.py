@@ -124,6 +124,7 @@ class ReviewView:
         if beside and self.has_pair:
             disagreement, uncertainty = self._pair()
             show_side_by_side(self._viewer, disagreement, uncertainty, None)
+            self._viewer.reset_view()
         elif not beside:
             end_side_by_side(self._viewer)
 
