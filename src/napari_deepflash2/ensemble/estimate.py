@@ -35,8 +35,9 @@ _WEIGHTS_IN_CHECKPOINT = 5
 # The latest, the one before, that of the last validation, and the one being written.
 _CHECKPOINTS = 4
 _BYTES_OF_EVENT = 200
-# Image, mask, labels and uncertainty of the out-of-fold folder, and float16 probabilities of each class.
-_BYTES_OF_PIXEL, _BYTES_OF_PROBABILITY = 12, 2
+# Image, mask, labels, uncertainty and experts' disagreement of the out-of-fold folder, and float16
+# probabilities of each class.
+_BYTES_OF_PIXEL, _BYTES_OF_PROBABILITY = 16, 2
 
 
 @dataclass(frozen=True)
