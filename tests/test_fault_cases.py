@@ -172,8 +172,9 @@ CASES = {
     ],
     "H8 results that are there already": [
         "jobs/test_predict.py::test_h8_what_is_there_is_kept_only_where_nothing_has_changed",
+        "jobs/test_predict.py::test_h8_results_of_other_settings_or_models_are_not_overwritten",
         "jobs/test_predict_large.py"
-        "::test_h8_what_is_there_already_is_not_made_again_unless_something_changed",
+        "::test_h8_what_is_there_already_is_neither_made_again_nor_overwritten_with_other_settings",
     ],
     "H9 the scale of uncertainty": [
         "prediction/test_result.py::test_h9_uncertainty_and_score_have_the_same_scale_for_every_image",

@@ -10,6 +10,7 @@ from napari_deepflash2 import InputError, load_ensemble
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.consensus import dice
 from napari_deepflash2.data import read_image
+from napari_deepflash2.ensemble.manifest import Manifest
 from napari_deepflash2.jobs import predict_folder
 from napari_deepflash2.objects import average_precisions, class_objects
 from napari_deepflash2.progress import Cancelled, Progress
@@ -244,7 +245,7 @@ def test_h6_a_second_run_makes_only_what_is_missing(
     assert again.notes == fresh.notes
 
 
-@pytest.mark.parametrize("change", ["settings", "image", "mask", "map", "record", "nothing"])
+@pytest.mark.parametrize("change", ["batch size", "image", "mask", "map", "record", "nothing"])
 def test_h8_what_is_there_is_kept_only_where_nothing_has_changed(
     folders: Path, tiny_ensemble: Path, tmp_path: Path, change: str
 ) -> None:
@@ -253,8 +254,8 @@ def test_h8_what_is_there_is_kept_only_where_nothing_has_changed(
     config = load_ensemble(tiny_ensemble).config
     predict_folder(images, tiny_ensemble, tmp_path / "out", masks, config)
     before = _times_of_writing(tmp_path / "out")
-    if change == "settings":
-        config = config.replace("prediction", overlap=0.5)
+    if change == "batch size":
+        config = config.replace("prediction", batch_size=1)
     elif change == "image":
         tifffile.imwrite(images / "1.tif", tifffile.imread(images / "1.tif")[::-1])
     elif change == "mask":
@@ -266,9 +267,29 @@ def test_h8_what_is_there_is_kept_only_where_nothing_has_changed(
     report = predict_folder(images, tiny_ensemble, tmp_path / "out", masks, config)
     after = _times_of_writing(tmp_path / "out")
     made_anew = {name for name in before if before[name] != after[name]}
-    assert made_anew == {"nothing": set(), "settings": set(before)}.get(change, {"1.tif"})
+    assert made_anew == (set() if change in ("batch size", "nothing") else {"1.tif"})
     fresh = predict_folder(images, tiny_ensemble, tmp_path / "fresh", masks, config)
     pd.testing.assert_frame_equal(report.table, fresh.table)
+
+
+def test_h8_results_of_other_settings_or_models_are_not_overwritten(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    config = load_ensemble(tiny_ensemble).config
+    predict_folder(folders / "images", tiny_ensemble, tmp_path / "out", config=config)
+    before = _times_of_writing(tmp_path / "out")
+    changed = config.replace("prediction", overlap=0.5)
+    with pytest.raises(InputError, match=r"or models \(prediction\.overlap: 0\.25, now 0\.5\)"):
+        predict_folder(folders / "images", tiny_ensemble, tmp_path / "out", config=changed)
+    other = shutil.copytree(tiny_ensemble, tmp_path / "other")
+    manifest = Manifest.load(other)
+    manifest.model_copy(update={"members": manifest.members[:1], "planned": 1}).save(other)
+    (other / manifest.members[1].file).unlink()
+    with pytest.raises(InputError, match=r"other settings or models \(members\)"):
+        predict_folder(folders / "images", other, tmp_path / "out", config=config)
+    assert _times_of_writing(tmp_path / "out") == before
+    shutil.rmtree(tmp_path / "out" / "labels")
+    predict_folder(folders / "images", other, tmp_path / "out", config=config)
 
 
 def test_h7_an_interrupted_run_goes_on_where_it_stopped(

@@ -75,7 +75,7 @@ def predict_folder(
     """Predict every image of a folder or list, slice by slice where it is a stack.
 
     Images that cannot be read or do not fit are passed over. What an earlier run has predicted of the same
-    image, with the same ensemble and settings, is kept; so a run that was interrupted goes on.
+    image is kept; so a run that was interrupted goes on.
 
     OME-Zarr images, and TIFF files whose planes have more than 8192 x 8192 pixels, are predicted block by
     block into ``labels/ID.zarr`` and ``uncertainty/ID.zarr``, and gone on with at the block that was reached.
@@ -105,7 +105,8 @@ def predict_folder(
     ------
     InputError
         Before anything is predicted, where no image can be read and fits the ensemble; lists all. With
-        masks, where any image or mask cannot or does not.
+        masks, where any image or mask cannot or does not. Where `out` has results of other models or
+        settings.
     """
     from ..ensemble import load_ensemble
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Configuration
 from ..errors import Problem
 from ..files import sha256_of, write_text
+from .claimed_settings import claim_settings
 from .report_pictures import Pictures
 from .targets import Target
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ..ensemble import Ensemble
 
 FOLDER = ".predicted"
+# What may be changed on the way, as where memory is too small: results are the same.
+_NO_MATTER = {"batch_size", "compiled"}
 
 Row = dict[str, Any]
 
@@ -50,6 +53,11 @@ class Predictions:
     ----------
     pictures : Pictures
         For the report, beside the records.
+
+    Raises
+    ------
+    InputError
+        Where the folder has results of other models or settings.
     """
 
     def __init__(self, out: Path, ensemble: Ensemble, config: Configuration, kinds: Sequence[str]) -> None:
@@ -58,9 +66,10 @@ class Predictions:
         self._settings = {
             "members": [member.sha256 for member in ensemble.members],
             "quality": ensemble.manifest.quality and ensemble.manifest.quality.sha256,
-            "prediction": config.prediction.model_dump(mode="json"),
+            "prediction": config.prediction.model_dump(mode="json", exclude=_NO_MATTER),
             "data": config.data.model_dump(mode="json"),
         }
+        claim_settings(out, self._settings)
 
     def find(self, name: str, path: Path, target: Target | None) -> Predicted | None:
         """Look an image up; None unless all of it is there and it, the mask and the settings are the same."""
