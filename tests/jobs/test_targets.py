@@ -23,7 +23,7 @@ def test_each_class_has_dice_iou_and_average_precision(squares: np.ndarray) -> N
     assert found["ap_7"] == pytest.approx(0.1)
     assert (found["dice_255"], found["iou_255"], found["ap_255"]) == (1, 1, 1)
     assert found["iou"] == pytest.approx(0.75)
-    assert list(found)[:4] == ["dice", "iou", "iou_7", "iou_255"]
+    assert list(found)[:4] == ["dice", "iou", "ap_50", "ap"]
 
 
 def test_a_class_that_neither_holds_has_no_score_and_no_part_in_the_mean(squares: np.ndarray) -> None:

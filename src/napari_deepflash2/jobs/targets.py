@@ -18,6 +18,8 @@ from ..data.set_checks import problems_of_set
 from ..errors import InputError, Problem, raise_if_any
 from ..objects import score_labels
 
+_MEANS = ("dice", "iou", "ap_50", "ap")
+
 
 @dataclass(frozen=True)
 class Target:
@@ -73,8 +75,8 @@ def with_iou(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     Returns
     -------
     dict of str to float or None
-        ``iou`` after ``dice``, the mean over the classes that either holds, and ``iou_VALUE`` of each where
-        there is a ``dice_VALUE``.
+        With ``iou``, the mean over the classes that either holds, and ``iou_VALUE`` of each where there is a
+        ``dice_VALUE``; the means come first.
     """
     of_classes = {
         name.replace("dice", "iou"): None if value is None else value / (2 - value)
@@ -84,8 +86,8 @@ def with_iou(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     known = [value for name, value in of_classes.items() if name != "iou" and value is not None]
     if known:
         of_classes["iou"] = float(np.mean(known))
-    first, *rest = scores
-    return {first: scores[first], **of_classes, **{name: scores[name] for name in rest}}
+    every = {**scores, **of_classes}
+    return {name: every[name] for name in _MEANS if name in every} | every
 
 
 def read_targets(
