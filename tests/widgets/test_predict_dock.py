@@ -4,6 +4,7 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
 from napari_deepflash2.ensemble import load_ensemble
@@ -125,6 +126,102 @@ def test_stop_ends_the_job_and_changes_no_layer(qtbot, dock, viewer, monkeypatch
     assert len(viewer.layers) == 1
     assert dock.predict_button.isEnabled()
     assert not dock.stop_button.isEnabled()
+
+
+def _grow_until(qtbot, dock, is_so):
+    dock.predict_button.click()
+    qtbot.waitUntil(is_so, timeout=SECONDS)
+
+
+def _long(viewer, **spatial):
+    return viewer.add_image(np.random.default_rng(1).normal(100, 20, (30, 96, 96)), name="long", **spatial)
+
+
+def test_stop_keeps_what_is_done_and_says_what_is_not(qtbot, dock, viewer):
+    _long(viewer)
+    _grow_until(qtbot, dock, lambda: "uncertainty" in _results(viewer))
+    dock.stop_button.click()
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    known = np.isfinite(_results(viewer)["uncertainty"].data)
+    assert 0 < known.mean() < 1
+    assert "Stopped after" in dock.result_text.text()
+    assert "not known" in dock.result_text.text()
+    # Going on from there leaves as many layers.
+    before = list(viewer.layers)
+    dock.region.value = "current slice"
+    _predict(qtbot, dock)
+    assert list(viewer.layers) == before
+    assert (np.isfinite(_results(viewer)["uncertainty"].data) >= known).all()
+
+
+def test_a_result_that_is_removed_in_mid_run_is_left_out_with_a_word(qtbot, dock, viewer):
+    _long(viewer)
+    _grow_until(qtbot, dock, lambda: "uncertainty" in _results(viewer))
+    viewer.layers.remove(_results(viewer)["uncertainty"])
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
+    assert '"long uncertainty (0 to 1)"' in dock.message.text()
+    assert set(_results(viewer)) == {"prediction"}
+
+
+def test_the_visible_region_is_predicted_and_the_card_says_so(qtbot, dock, viewer):
+    viewer.add_image(np.random.default_rng(1).normal(100, 20, (200, 200)), name="wide")
+    viewer.scene.camera.center = (100, 120)
+    viewer.canvas.size = (400, 400)
+    viewer.scene.camera.zoom = 10
+    dock.region.value = "visible region"
+    _predict(qtbot, dock)
+    known = np.isfinite(_results(viewer)["uncertainty"].data)
+    assert known[80:121, 100:141].all()
+    assert known.sum() == 41 * 41
+    assert "rows 80 to 120, columns 100 to 140 (4 %)" in dock.result_text.text()
+
+
+def test_a_shape_is_asked_for_where_it_is_the_region(qtbot, dock, viewer):
+    viewer.add_image(np.random.default_rng(1).normal(100, 20, (64, 64)), name="square")
+    dock.region.value = "shape"
+    assert "Draw a shape" in dock.predict_button.toolTip()
+    shapes = viewer.add_shapes([np.array([[5, 5], [5, 30], [20, 30], [20, 5]])])
+    dock.shapes.value = shapes
+    _predict(qtbot, dock)
+    known = np.isfinite(_results(viewer)["uncertainty"].data)
+    assert known[5:21, 5:31].all()
+    assert known.sum() == 16 * 26
+
+
+def test_a_level_is_chosen_where_there_are_several(qtbot, dock, viewer):
+    viewer.add_image(np.zeros((20, 20)), name="flat")
+    assert not dock.level.visible
+    full = np.random.default_rng(0).random((128, 96))
+    layer = viewer.add_image([full, full[::2, ::2]], multiscale=True, name="levels")
+    dock.image.value = layer
+    assert dock.level.choices == (0, 1)
+    dock.level.value = 1
+    _predict(qtbot, dock)
+    assert _results(viewer)["prediction"].data.shape == (64, 48)
+
+
+def test_more_maps_are_layers_where_they_are_asked_for(qtbot, dock, viewer):
+    viewer.add_image(np.random.default_rng(1).normal(100, 20, (40, 48)))
+    dock.outputs.epistemic.value = True
+    dock.outputs.probabilities.value = True
+    _predict(qtbot, dock)
+    found = _results(viewer)
+    assert set(found) == {"prediction", "uncertainty", "epistemic", "probabilities"}
+    assert (found["epistemic"].data <= found["uncertainty"].data + 1e-6).all()
+    foreground = found["probabilities"].data > 0.5
+    np.testing.assert_array_equal(foreground, found["prediction"].data == 1)
+
+
+def test_an_ensemble_that_predicted_is_offered_again(qtbot, dock, viewer, ensemble_folder):
+    viewer.add_image(np.random.default_rng(1).normal(100, 20, (40, 48)))
+    assert dock.recent.choices == (None,)
+    _predict(qtbot, dock)
+    again = Predict(ViewerModel())
+    qtbot.addWidget(again)
+    assert ensemble_folder.resolve() in again.recent.choices
+    again.recent.value = ensemble_folder.resolve()
+    assert again.folder.value == ensemble_folder.resolve()
+    assert "2 of 2 models" in again.card.text()
 
 
 def test_a_bug_is_shown_and_the_buttons_come_back(qtbot, dock, viewer, monkeypatch):

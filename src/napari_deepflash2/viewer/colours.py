@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 
+import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colormap
 
 from ..data.pair_picture import CLASS_COLOURS
 
@@ -17,6 +18,7 @@ EXPERT_COLOURS = (
 )  # fmt: skip
 
 OTHER_COLOUR = "#B0B0B0"
+_SHADES = 64
 
 
 def expert_colour(index: int) -> str:
@@ -30,6 +32,22 @@ def class_colormap(classes: Iterable[int]) -> DirectLabelColormap:
     colours: dict[int | None, str] = {None: OTHER_COLOUR, 0: "transparent"}
     colours.update(zip(foreground, cycle(CLASS_COLOURS), strict=False))
     return DirectLabelColormap(color_dict=colours, name="classes")
+
+
+def veil(name: str, ends_in_black: bool = True) -> Colormap:
+    """Make a colour map of napari's see-through at its lower end, to be laid over dark and bright images.
+
+    Parameters
+    ----------
+    name : str
+        Of a colour map of napari.
+    ends_in_black : bool
+        Whether its own lower end is dark; else its upper end is the one colour that it has.
+    """
+    shades = np.linspace(0, 1, _SHADES)
+    colours = ensure_colormap(name).map(shades if ends_in_black else np.ones_like(shades))
+    colours[:, 3] = shades
+    return Colormap(colours, name=f"{name} veil")
 
 
 def outline_experts(layers: Sequence[Labels]) -> None:

@@ -17,7 +17,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
-from .colours import class_colormap
+from .colours import class_colormap, veil
 from .frames import Frame, Maps
 from .known import Figures, with_more
 from .placing import TAG, Output, checksum, role_of, show
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LABELS, UNCERTAINTY, UNLIKE, PROBABILITIES = "prediction", "uncertainty", "ood_map", "probabilities"
 # Maps of a prediction that are layers of their own where they were asked for.
 ASKED_FOR = ("epistemic", "entropy", "mutual_information")
+UNLIKE_LIMITS = (0.0, 4.0)
 # A layer is drawn again after this many times the time that it took, so that napari has time for its user.
 _REST = 5
 
@@ -90,9 +91,21 @@ class GrowingLayers:
 
     # What follows is for the worker.
 
-    def begin(self, classes: tuple[int, ...], key: str) -> None:
-        """Get ready for a prediction; `key` is the same where results belong together."""
+    def begin(self, classes: tuple[int, ...], key: str, knows_likeness: bool) -> None:
+        """Get ready for a prediction.
+
+        Parameters
+        ----------
+        classes : tuple of int
+            Values that the labels may hold, the background first.
+        key : str
+            The same where results belong together.
+        knows_likeness : bool
+            Whether there will be a map of what is unlike the training images.
+        """
         self._classes, self._key = classes, key
+        if not knows_likeness:
+            self._wanted = [role for role in self._wanted if role != UNLIKE]
 
     def take(self, index: tuple[int, ...], region: Region, moments: Moments) -> None:
         """Write what is known of a region of a plane; NaN is not known."""
@@ -107,8 +120,6 @@ class GrowingLayers:
         region = self.target.region
         maps = self._write(index, region, found, True)
         if found.ood_map is not None and UNLIKE in self._wanted:
-            if UNLIKE not in maps.arrays:
-                maps.add(UNLIKE, np.float32)
             maps.write(UNLIKE, index, region, found.ood_map)
         self.known = with_more(self.known, Figures.of(index, region, self._plane, found))
         self._told += 1
@@ -193,9 +204,10 @@ class GrowingLayers:
             maps = self._merged(earlier, frame)
         else:
             self.has_replaced = any(one.is_untouched for one in self._earlier.values())
-        for role, array in values.items():
+        unlike = {UNLIKE: np.dtype(np.float32)} if UNLIKE in self._wanted else {}
+        for role, dtype in ({role: array.dtype for role, array in values.items()} | unlike).items():
             if role not in maps.arrays:
-                maps.add(role, array.dtype)
+                maps.add(role, dtype)
         return maps
 
     def _merged(self, earlier: Maps, frame: Frame) -> Maps:
@@ -294,16 +306,16 @@ def _output(name: str, role: str, data: NDArray[Any], classes: tuple[int, ...], 
         appearance: dict[str, Any] = {"opacity": 0.5, "colormap": class_colormap(classes)}
         return Output("labels", role, f"{name} {prefix}prediction", data, appearance)
     if what == UNLIKE:
-        appearance = {
-            "colormap": "magenta",
-            "contrast_limits": (0, 3),
-            "opacity": 0.5,
-            "blending": "additive",
-        }
-        return Output("image", role, f"{name} {prefix}unlike the training (above 0)", data, appearance)
-    colours = "viridis" if what.startswith(PROBABILITIES) else "inferno"
-    appearance = {"colormap": colours, "contrast_limits": (0, 1), "opacity": 0.8, "blending": "additive"}
-    if what != UNCERTAINTY:
+        # On a scale of its own: the spread among the cells of training images.
+        limits, colours, words = (
+            UNLIKE_LIMITS,
+            veil("magenta", ends_in_black=False),
+            "unlike the training (above 0)",
+        )
+    else:
+        words = f"{what.replace('_', ' ')} (0 to 1)"
+        limits, colours = (0, 1), veil("viridis" if what.startswith(PROBABILITIES) else "inferno")
+    appearance = {"colormap": colours, "contrast_limits": limits, "blending": "translucent_no_depth"}
+    if what not in (UNCERTAINTY, UNLIKE):
         appearance["visible"] = False
-    words = what.replace("_", " ")
-    return Output("image", role, f"{name} {prefix}{words} (0 to 1)", data, appearance)
+    return Output("image", role, f"{name} {prefix}{words}", data, appearance)

@@ -146,7 +146,7 @@ class _Run:
         """Predict all planes of the target, or until it is stopped."""
         # There may be no room for all of it, which is said before anything is done.
         Frame.of(self._image, self._target)
-        self._growing.begin(self._ensemble.classes, self._key())
+        self._growing.begin(self._ensemble.classes, self._key(), self._ensemble.knows_likeness)
         is_stopped = False
         try:
             for number, index in enumerate(self._target.indices):

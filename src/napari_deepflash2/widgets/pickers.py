@@ -94,7 +94,7 @@ def shapes_picker(viewer: ViewerModel) -> ComboBox:
         return [layer for layer in viewer.layers if isinstance(layer, Shapes)]
 
     tip = "The rectangle around its selected shapes, or around all on this slice, is predicted."
-    return ComboBox(name="shapes", label="Shapes", choices=choices, nullable=True, tooltip=tip)
+    return ComboBox(name="shapes", label="Shapes", choices=choices, tooltip=tip)
 
 
 class ExpertList(QListWidget):

@@ -60,6 +60,7 @@ class Predict(Dock):
         self.image.changed.connect(self._image_chosen)
         self.region.changed.connect(self._region_chosen)
         self.folder.changed.connect(self._folder_chosen)
+        self.shapes.changed.connect(self.update_buttons)
         self.recent.changed.connect(self._recent_chosen)
         self.hear(self.session.ensemble_changed, self._take_ensemble)
         self.remember_changes([self.settings, self.outputs], self.configuration)
@@ -93,6 +94,7 @@ class Predict(Dock):
         except InputError as error:
             self.refuse(error)
             return
+        self.result.setVisible(False)
         self._growing = GrowingLayers(self.viewer, taken, target, self._wanted())
         job = partial(predict_layer, taken, target, self.folder.value, config, self._growing)
         self.run(job, self._show, "loading the ensemble", self._ended)
