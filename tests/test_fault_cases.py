@@ -1,4 +1,4 @@
-"""Which test shows which case of the catalogue of faults: models (F), training (G) and prediction (H)."""
+"""Which test shows which case of faults: the viewer (E), models (F), training (G) and prediction (H)."""
 
 import ast
 from pathlib import Path
@@ -7,6 +7,74 @@ import pytest
 
 TESTS = Path(__file__).parent
 CASES = {
+    "E1 multiscale layers": [
+        "widgets/test_sins_layers.py::test_sin_6_of_a_multiscale_image_the_full_resolution_is_used",
+        "viewer/test_reading.py::test_multiscale_is_read_at_full_resolution",
+        "widgets/test_train_dock.py::test_the_level_of_a_multiscale_image_is_chosen_before_or_in_the_table",
+    ],
+    "E2 lazy layers": [
+        "widgets/test_sins_layers.py::test_sin_6_a_lazy_image_is_never_computed_whole",
+        "viewer/test_reading.py::test_a_lazy_stack_is_computed_plane_by_plane",
+    ],
+    "E3 colours that are guessed": [
+        "viewer/test_faults_e.py::test_e3_the_flag_of_the_layer_says_what_are_colours",
+        "widgets/test_sins_layers.py::test_sin_8_rgb_is_colours_and_no_axis",
+    ],
+    "E4 time, depth and channels": [
+        "viewer/test_faults_e.py::test_e4_of_an_image_with_time_depth_and_channels_every_plane_is_taken_as_it_was_told",
+        "widgets/test_predict_dock.py::test_channels_are_chosen_not_guessed",
+    ],
+    "E5 places that differ": [
+        "widgets/test_sins_layers.py::test_sins_5_and_7_places_units_labels_and_sliders_stay",
+        "viewer/test_grids.py::test_layers_elsewhere_are_refused_by_both_names_and_what_differs",
+        "viewer/test_faults_e.py::test_e5_a_mask_of_another_place_is_refused_by_both_names_for_training_too",
+    ],
+    "E6 booleans, no numbers, nothing": [
+        "viewer/test_faults_e.py::test_e6_masks_of_booleans_are_masks",
+        "widgets/test_faults_e.py::test_e6_pixels_that_are_no_number_are_named",
+        "viewer/test_reading.py::test_what_is_no_image_plane_is_refused_by_name",
+    ],
+    "E7 layers that change while a job runs": [
+        "widgets/test_sins_work.py::test_e7_layers_that_are_renamed_edited_and_deleted_meanwhile_change_nothing",
+        "widgets/test_sins_work.py::test_e7_results_that_are_deleted_meanwhile_come_anew",
+    ],
+    "E8 the viewer closed while training": [
+        "widgets/test_in_napari.py::test_training_goes_on_when_the_viewer_is_closed",
+        "widgets/test_train_dock.py::test_a_dock_or_viewer_opened_later_watches_stops_and_resumes_the_run",
+        "widgets/test_faults_e.py::test_e8_that_a_training_goes_on_without_napari_is_said_while_it_runs",
+    ],
+    "E9 the end of a terminal, kernel or session": [
+        "viewer/test_faults_e.py::test_e9_the_end_of_a_terminal_or_kernel_does_not_reach_the_training",
+    ],
+    "E10 two viewers, two docks, two clicks": [
+        "widgets/test_faults_e.py::test_e10_two_clicks_and_two_viewers_start_one_run_in_a_folder",
+        "viewer/test_training.py::test_e10_of_two_that_start_at_once_in_one_folder_one_is_refused",
+        "widgets/test_train_run.py::test_a_second_click_or_dock_does_not_start_a_second_run",
+    ],
+    "E11 bugs and warnings of a worker": [
+        "widgets/test_faults_e.py::test_e11_a_bug_and_warnings_of_a_job_are_shown_once_and_the_dock_goes_on",
+    ],
+    "E12 no screen, other countries, themes": [
+        "viewer/test_faults_e.py::test_e12_the_command_line_needs_no_screen_no_qt_and_no_napari",
+        "widgets/test_faults_e.py::test_e12_numbers_with_a_comma_are_the_same_numbers",
+        "widgets/test_sins_in_napari.py::test_sins_10_11_and_13_every_dock_works_by_public_means_fits_and_follows_the_theme",
+    ],
+    "E13 many runs in one sitting": [
+        "widgets/test_faults_e.py::test_e13_thirty_runs_leave_nothing_behind",
+    ],
+    "E14 names that are markup, or the same": [
+        "widgets/test_sins_work.py::test_e14_names_with_markup_are_shown_as_they_are",
+        "widgets/test_sins_work.py::test_e14_two_layers_of_one_name_are_two",
+    ],
+    "E15 painting while training": [
+        "viewer/test_faults_e.py::test_e15_what_is_painted_while_the_data_are_written_is_not_trained_on",
+        "widgets/test_consensus_docks.py::test_masks_painted_while_the_job_runs_do_not_change_it",
+    ],
+    "E16 what outlives the viewer or the dock": [
+        "widgets/test_sins_work.py::test_e16_a_dock_that_is_closed_ends_its_job_and_hears_nothing_more",
+        "widgets/test_sins_work.py::test_e16_a_result_that_comes_after_the_dock_is_closed_does_no_harm",
+        "widgets/test_in_napari.py::test_a_prediction_in_work_ends_with_the_viewer",
+    ],
     "F1 a member that could hold a program": [
         "ensemble/test_loading.py::test_a_program_in_a_member_never_runs"
     ],
@@ -198,6 +266,7 @@ CASES = {
 
 def test_every_case_has_a_number_of_its_own() -> None:
     assert [name.split()[0] for name in CASES] == [
+        *(f"E{number}" for number in range(1, 17)),
         *(f"F{number}" for number in range(1, 17)),
         *(f"G{number}" for number in range(1, 21)),
         *(f"H{number}" for number in range(1, 13)),

@@ -34,9 +34,10 @@ def test_a_run_in_words():
     step = Progress("fold 2", 1, 9, {"fold": 2})
     running = RunState("running", 5, step, seconds=10, share=0.5, first=(0, 0))
     assert fold_text(running) == "fold 2 of 5: iteration 1 of 9"
-    assert now_text(running) == "less than a minute left"
+    left = "less than a minute left; it goes on when napari is closed"
+    assert now_text(running) == left
     validating = replace(running, beside=Progress("validate", 2, 3))
-    assert now_text(validating) == "validate: 2 of 3; less than a minute left"
+    assert now_text(validating) == f"validate: 2 of 3; {left}"
     assert "Resume" in end_text(RunState("stopped"), "here", resumable=True)
     assert "Resume" not in end_text(RunState("failed", message="bad mask"), "here", resumable=False)
     assert "no space. Press" in end_text(RunState("failed", message="no space"), "here", resumable=True)

@@ -23,7 +23,7 @@ def now_text(state: RunState) -> str:
         return "A process of its own starts, which takes some seconds."
     beside = state.beside
     doing = f"{beside.task}: {beside.done} of {beside.total}; " if beside else ""
-    return f"{doing}{duration(state.seconds_left)}"
+    return f"{doing}{duration(state.seconds_left)}; it goes on when napari is closed"
 
 
 def notes_of_run(state: RunState) -> str:
