@@ -32,6 +32,7 @@ def _stack():
 
 
 def _predict(qtbot, dock):
+    assert dock.predict_button.isEnabled(), dock.predict_button.toolTip()
     dock.predict_button.click()
     qtbot.waitUntil(lambda: not dock.is_busy, timeout=SECONDS)
 
@@ -86,6 +87,22 @@ def test_other_colours_are_given_at_once(qtbot, dock, viewer):
     before = _layer(viewer).colormap.colors.copy()
     dock.objects.colouring.value = "class"
     assert not np.array_equal(_layer(viewer).colormap.colors, before)
+
+
+def test_objects_of_all_regions_that_were_predicted_are_together(qtbot, dock, viewer):
+    image = viewer.add_image(np.concatenate([_stack()[1]] * 2, axis=1), name="wide")
+    shapes = viewer.add_shapes([np.array([[0, 0], [63, 63]])], shape_type="rectangle")
+    dock.image.value, dock.shapes.value, dock.region.value = image, shapes, "shape"
+    _predict(qtbot, dock)
+    assert not _layer(viewer).data[:, 64:].any()
+    left = _layer(viewer).features.query("right < 62")["uncertainty"].tolist()
+    assert left
+    shapes.data = [np.array([[0, 64], [63, 127]])]
+    _predict(qtbot, dock)
+    assert _layer(viewer).data[:, 64:].any()
+    assert set(np.round(left, 5)) <= set(np.round(_layer(viewer).features["uncertainty"], 5))
+    dock.objects.table.choose(len(_layer(viewer).features) - 1)
+    assert _layer(viewer).selected_label == len(_layer(viewer).features)
 
 
 def test_without_being_asked_for_there_are_no_objects(qtbot, dock, viewer):
