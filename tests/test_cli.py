@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 
@@ -158,8 +159,6 @@ def test_a_bug_shows_its_traceback_and_gives_status_1(folders: Path, tmp_path: P
 
 
 def test_undecided_pixels_get_the_label_that_was_asked_for(tmp_path: Path) -> None:
-    import numpy as np
-
     for expert, value in (("a", 1), ("b", 0)):
         (tmp_path / "experts" / expert).mkdir(parents=True)
         mask = np.full((8, 8), value, np.uint8)
@@ -215,7 +214,6 @@ def test_a_blind_kit_goes_out_and_comes_back(folders: Path, tmp_path: Path, caps
 
 
 def test_roi_sets_become_masks(folders: Path, tmp_path: Path) -> None:
-    import numpy as np
     from roifile import ImagejRoi
 
     (tmp_path / "rois" / "Ann").mkdir(parents=True)
@@ -250,3 +248,15 @@ def test_several_images_and_lists_are_predicted_at_once(
     assert status("predict", *given, "--ensemble", tiny_ensemble, "--out", tmp_path / "out") == 0
     assert sorted(path.name for path in (tmp_path / "out" / "labels").iterdir()) == ["1.tif", "3.tif"]
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_what_is_noted_of_many_images_is_said_once(
+    tiny_ensemble: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(5):
+        tifffile.imwrite(tmp_path / "images" / f"{number}.tif", np.full((32, 32 + number), 9, np.uint8))
+    arguments = ("--images", tmp_path / "images", "--ensemble", tiny_ensemble, "--out", tmp_path / "out")
+    assert status("predict", *arguments) == 0
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if "channel 1 is 9 everywhere" in line]
+    assert "5 files (0.tif, 1.tif" in note

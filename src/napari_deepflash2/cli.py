@@ -208,12 +208,13 @@ def predict(
     config: ConfigFile = None,
 ) -> None:
     """Predict images of any size with an ensemble."""
+    from .data.set_checks import gathered
     from .jobs.predict import predict_folder
 
     settings = Configuration.of(config) if config else None
     with Bars() as bars:
         report = predict_folder(images, ensemble, out, masks, settings, bars)
-    tell_notes(report.notes)
+    tell_notes(gathered(report.notes))
     show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
     typer.echo(f"report.html, labels/, uncertainty/, predictions.csv, predictions.xlsx are in {report.out}")
     if report.refused:
