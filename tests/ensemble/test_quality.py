@@ -24,6 +24,7 @@ from napari_deepflash2.objects import ObjectQuality, ObjectTraits, best_overlaps
 from napari_deepflash2.prediction import predict_moments
 from napari_deepflash2.prediction.calibration import tempered
 from napari_deepflash2.prediction.quality import Traits
+from napari_deepflash2.progress import Cancelled, Progress
 
 Blobs = Callable[..., tuple[list[np.ndarray], list[np.ndarray]]]
 CPU = torch.device("cpu")
@@ -275,3 +276,15 @@ def test_images_that_the_initial_weights_had_learned_teach_nothing(learned: Path
     assert quality.likeness is None
     assert quality.objects is None
     assert len(quality.card.unknown) == 3
+
+
+def test_looking_at_objects_can_be_cancelled(learned: Path) -> None:
+    def cancel(step: Progress) -> None:
+        if step.task == "quality of objects" and step.done:
+            raise Cancelled
+
+    _without_quality(learned)
+    before = (learned / "quality.npz").stat().st_mtime_ns
+    with pytest.raises(Cancelled):
+        with_quality(learned, Manifest.load(learned), CPU, cancel)
+    assert (learned / "quality.npz").stat().st_mtime_ns == before

@@ -158,7 +158,8 @@ class _Making:
     def _objects(self, temperature: float) -> tuple[ObjectQuality | None, int]:
         """Learn how good objects are, and count them."""
         traits, overlaps = [], []
-        for item in self._items:
+        for done, item in enumerate(self._items):
+            self._progress(Progress(f"{TASK} of objects", done, len(self._items)))
             probabilities = tempered(self._probabilities(item), temperature)
             winners = most_probable(probabilities)
             labels = separate_objects(winners)
