@@ -13,7 +13,8 @@ from napari_deepflash2.ensemble.networks import build_network
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.prediction import Moments, Predictor, predict_moments
 from napari_deepflash2.prediction import blocks as module
-from napari_deepflash2.prediction.blocks import Block, blocks_of, predict_blocks
+from napari_deepflash2.prediction.blocks import blocks_of, predict_blocks
+from napari_deepflash2.prediction.open_blocks import Block
 from napari_deepflash2.progress import Cancelled, Progress
 
 CPU = torch.device("cpu")

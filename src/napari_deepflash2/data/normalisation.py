@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,7 +100,7 @@ class Normalisation:
         """
         return self.for_image(image).apply(image)
 
-    def for_image(self, image: FloatImage) -> Standardisation:
+    def for_image(self, image: NDArray[Any]) -> Standardisation:
         """Decide on the figures that a (Y, X, C) image is standardised by, to apply them to its parts."""
         if self.kind != "image":
             return self.for_figures((), ())
@@ -149,6 +149,35 @@ def as_images(arrays: Sequence[ArrayLike], names: Sequence[str]) -> list[FloatIm
     if problems:
         raise InputError(problems)
     return images
+
+
+def as_pixels(array: ArrayLike, name: str) -> NDArray[Any]:
+    """Check an image as `as_images` does, and leave it in memory as it is where float32 holds its values.
+
+    Parameters
+    ----------
+    array : array_like
+        (Y, X) or (Y, X, C).
+    name : str
+        What the user calls it.
+
+    Returns
+    -------
+    ndarray, shape (Y, X, C)
+        Float32, or whole numbers of up to 16 bits.
+
+    Raises
+    ------
+    InputError
+        As `as_images`.
+    """
+    values = np.asarray(array)
+    if values.dtype.kind not in "bui" or values.dtype.itemsize > 2:
+        return as_images([values], [name])[0]
+    problem = _shape_problem(values, name)
+    if problem:
+        raise InputError([problem])
+    return values if values.ndim == 3 else values[..., np.newaxis]
 
 
 def _with_channels(values: NDArray[np.generic]) -> FloatImage:

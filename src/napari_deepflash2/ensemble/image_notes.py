@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.normalisation import FloatImage
 from ..data.pixel_size import PixelSize, in_words
@@ -19,13 +21,13 @@ _OTHER_SIZE = 1.1
 
 
 def notes_on(
-    image: FloatImage, name: str, manifest: Manifest, pixel_size: PixelSize | None = None
+    image: NDArray[Any], name: str, manifest: Manifest, pixel_size: PixelSize | None = None
 ) -> list[Problem]:
     """Compare an image with those of the training.
 
     Parameters
     ----------
-    image : ndarray of float32, shape (Y, X, C)
+    image : ndarray, shape (Y, X, C)
         Intensities as stored, at the pixel size of the training where that was set.
     name : str
         What the user calls it.
@@ -67,7 +69,8 @@ def unlike_note(name: str) -> Problem:
     )
 
 
-def _trained_on(image: FloatImage, name: str, manifest: Manifest) -> Iterator[Problem]:
+def _trained_on(image: NDArray[Any], name: str, manifest: Manifest) -> Iterator[Problem]:
+    image = image.astype(np.float32, copy=False)
     whole = array_hash(image)
     blocks = {id_: array_hash(_block(image, place)) for id_, place in manifest.blocks.items()}
     seen = [id_ for id_, other in manifest.image_hashes.items() if other in (whole, blocks.get(id_))]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.normalisation import FloatImage, Normalisation, Standardisation
+from ..data.normalisation import Normalisation, Standardisation
 from ..data.resampling import resized
 from ..errors import Problem
 from ..prediction import Prediction, Predictor
@@ -76,10 +76,11 @@ class Judge:
     def judge(
         self,
         prediction: Prediction,
-        image: FloatImage,
+        image: NDArray[Any],
         name: str,
         false_alarm_rate: float,
         progress: ProgressCallback,
+        looks: Looks | None = None,
     ) -> Prediction:
         """Fill in the expected Dice and the likeness.
 
@@ -87,7 +88,7 @@ class Judge:
         ----------
         prediction : Prediction
             Of the image, with calibrated probabilities.
-        image : ndarray of float32, shape (Y, X, C)
+        image : ndarray, shape (Y, X, C)
             What the networks saw, intensities as stored.
         name : str
             What the user calls it.
@@ -95,9 +96,13 @@ class Judge:
             Share of images of the known kind that may be called unlike.
         progress : callable
             May raise `Cancelled`.
+        looks : mapping of Normalisation to Standardisation, optional
+            How each of the models' normalisations standardises the image; by its own figures by default.
         """
         source = InMemory(image)
-        looks = {one: one.for_image(image) for one in {one.normalisation for one in self.encoders.values()}}
+        if looks is None:
+            kinds = {one.normalisation for one in self.encoders.values()}
+            looks = {kind: kind.for_image(image) for kind in kinds}
         strips = [cells for _, cells in self.unlikeness(source, looks, progress=progress, task=name)]
         cells = np.concatenate(strips) if strips else None
         found = self.verdict(TraitSums.of(prediction.probabilities), cells, false_alarm_rate)

@@ -18,13 +18,15 @@ from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
 from ..errors import Problem
 from ..objects import ObjectMap, find_objects
-from ..prediction import Moments, Prediction, Predictor, predict_moments, prepare
-from ..prediction.blocks import Block, Writer, predict_blocks
+from ..prediction import Moments, Prediction, Predictor, prepare
+from ..prediction.blocks import Writer, predict_blocks
 from ..prediction.calibration import calibrated
 from ..prediction.canvas import Region
-from ..prediction.engine import averaged_tiles
+from ..prediction.engine import averaged_rows, averaged_tiles, looks_at
 from ..prediction.growing import Point
+from ..prediction.open_blocks import Block
 from ..prediction.passes import TilePredictor
+from ..prediction.result import PredictionRows
 from ..prediction.sources import Source
 from ..progress import ProgressCallback, ignore_progress
 from .automatic import precision_of_prediction
@@ -178,15 +180,27 @@ class Ensemble:
         """
         settings = config or self.config.prediction
         seen = SeenImage.of(image, name, self.manifest, settings, pixel_size)
-        with kept_memory():
-            moments = predict_moments(
-                self._ready(settings), seen.image, len(self.classes), settings, self._device, progress, name
-            )
-        moments = calibrated(moments, self.temperature).resized(seen.shape)
-        prediction = Prediction.from_moments(moments, self.classes, name, seen.notes)
+        looks = looks_at(seen.image, self._predictors)
+        found = self._predicted(seen, looks, settings, progress, name)
         if self.judge is None:
-            return prediction
-        return self.judge.judge(prediction, seen.image, name, settings.false_alarm_rate, progress)
+            return found
+        return self.judge.judge(found, seen.image, name, settings.false_alarm_rate, progress, looks)
+
+    def _predicted(
+        self, seen: SeenImage, looks: Looks, config: PredictionConfig, progress: ProgressCallback, name: str
+    ) -> Prediction:
+        run = TilePredictor(self._ready(config), looks, len(self.classes), config, self._device)
+        if seen.image.shape[:2] != seen.shape:
+            with kept_memory():
+                averages = averaged_tiles(run, seen.image, config, self._device, progress, name)
+            moments = calibrated(Moments.of(averages), self.temperature).resized(seen.shape)
+            return Prediction.from_moments(moments, self.classes, name, seen.notes)
+        # What lasts is taken before, so that it can be given back alone.
+        found = PredictionRows(seen.shape, self.classes, config.entropy)
+        with kept_memory():
+            for rows, averages in averaged_rows(run, seen.image, config, self._device, progress, name):
+                found.add(rows.top, calibrated(Moments.of(averages), self.temperature))
+        return found.whole(name, seen.notes)
 
     def predict_blocks(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..config import PredictionConfig
-from ..data.normalisation import FloatImage, as_images
+from ..data.normalisation import as_pixels
 from ..data.pair_resampling import resampled_image
 from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
@@ -22,15 +23,16 @@ class SeenImage:
 
     Attributes
     ----------
-    image : ndarray of float32, shape (Y, X, C)
-        Intensities as stored, at the pixel size of the training where that was set, then scaled.
+    image : ndarray, shape (Y, X, C)
+        Intensities as stored, at the pixel size of the training where that was set, then scaled; float32, or
+        whole numbers of up to 16 bits.
     shape : (int, int)
         Height and width of the image as it came.
     notes : tuple of Problem
         What the user should know before a prediction is believed.
     """
 
-    image: FloatImage
+    image: NDArray[Any]
     shape: tuple[int, int]
     notes: tuple[Problem, ...]
 
@@ -64,7 +66,7 @@ class SeenImage:
             Where the image cannot be used or has other channels than the training images, or its pixel size
             is needed and not known.
         """
-        (pixels,) = as_images([image], [name])
+        pixels = as_pixels(image, name)
         check_channels(pixels.shape[-1], manifest, name)
         own, data = (pixels.shape[0], pixels.shape[1]), manifest.configuration.data
         size, target = data.size_of_pixels(pixel_size), data.target_pixel_size

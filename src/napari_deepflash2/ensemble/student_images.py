@@ -105,7 +105,8 @@ def gathered_samples(
         try:
             for plane in planes:
                 seen = SeenImage.of(plane.pixels, plane.name, manifest, config.prediction, plane.pixel_size)
-                found.append(_not_too_large(Sample.of(plane.name, plane.source, seen.image), rng))
+                image = seen.image.astype(np.float32, copy=False)
+                found.append(_not_too_large(Sample.of(plane.name, plane.source, image), rng))
                 pixels += found[-1].image.shape[0] * found[-1].image.shape[1]
         except InputError as error:
             problems += error.problems

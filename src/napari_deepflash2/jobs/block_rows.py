@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..exchange import ome_zarr
 from ..prediction import Moments, Prediction
-from ..prediction.blocks import Block
 from ..prediction.canvas import Region
+from ..prediction.open_blocks import Block
 from ..prediction.trait_sums import TraitSums
 from .block_maps import BlockMaps
 from .block_record import PartFigures

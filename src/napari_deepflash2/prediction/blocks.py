@@ -14,8 +14,9 @@ from ..config import PredictionConfig
 from ..data.normalisation import Normalisation, Standardisation
 from ..data.sampling import cut
 from ..progress import Progress, ProgressCallback, ignore_progress
-from .canvas import Canvas, GridWeights, Region
+from .canvas import GridWeights, Region
 from .engine import Moments, batches
+from .open_blocks import Block, OpenBlocks
 from .passes import Predictor, TilePredictor
 from .sources import Source, region_of
 from .tiling import TileGrid
@@ -26,22 +27,6 @@ if TYPE_CHECKING:
 # Of the running sums of one block; as many are open at a time as a tile has of these rows, and one or two.
 _BYTES = 2**25
 _ROWS = 128
-
-
-@dataclass(frozen=True)
-class Block:
-    """A part of the image that is predicted and written at once.
-
-    Attributes
-    ----------
-    number : int
-        Which of them, from 0.
-    region : Region
-        Where it lies.
-    """
-
-    number: int
-    region: Region
 
 
 Writer = Callable[[Block, Moments], None]
@@ -170,13 +155,13 @@ class _Work:
         """Predict a column of blocks; yield the number of tiles after each batch."""
         rows = self.rows(column)
         tops = [row.region.top for row in rows[1:]] + [self._source.shape[0]]
-        open_ = _Open(column, self._run.kinds, self._weights)
+        open_ = OpenBlocks(column, self._run.kinds, self._weights)
         for row, band, following in zip(rows, _ahead(rows, self._read, reader), tops, strict=True):
             for starts in batches(row.starts, self._grid.shape, self._batch_size, self._device):
                 open_.add(starts, self._run.maps(self._tiles(band, row.region, starts)))
                 yield len(starts)
-            for block, moments in open_.finished(following):
-                behind.write(block, moments)
+            for block, averages in open_.finished(following):
+                behind.write(block, Moments.of(averages))
         behind.wait()
 
     def _read(self, row: _Row) -> NDArray[np.float32]:
@@ -188,30 +173,6 @@ class _Work:
         self, band: NDArray[np.float32], region: Region, starts: Sequence[tuple[int, int]]
     ) -> NDArray[np.float32]:
         return np.stack([cut(band, y - region.top, x - region.left, self._grid.shape) for y, x in starts])
-
-
-class _Open:
-    """Blocks of a column that wait for tiles."""
-
-    def __init__(self, column: Sequence[Block], kinds: Sequence[int], weights: GridWeights) -> None:
-        self._waiting = sorted(column, key=lambda block: block.region.top)
-        self._canvases: dict[Block, Canvas] = {}
-        self._kinds, self._weights = kinds, weights
-
-    def add(self, starts: Sequence[tuple[int, int]], maps: NDArray[np.float32]) -> None:
-        """Add tiles of one row to the blocks that they touch."""
-        top, bottom = starts[0][0], starts[0][0] + maps.shape[2]
-        for block in self._waiting:
-            if block.region.top < bottom and top < block.region.bottom:
-                if block not in self._canvases:
-                    self._canvases[block] = Canvas(self._kinds, block.region, self._weights)
-                self._canvases[block].add(starts, maps)
-
-    def finished(self, top: int) -> Iterator[tuple[Block, Moments]]:
-        """Give away the blocks that no tile from row `top` on touches."""
-        while self._waiting and self._waiting[0].region.bottom <= top:
-            block = self._waiting.pop(0)
-            yield block, Moments.of(self._canvases.pop(block).averages())
 
 
 class _Behind:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..config import PredictionConfig
-from ..data.normalisation import FloatImage, Normalisation
+from ..data.normalisation import FloatImage, Normalisation, Standardisation
 from ..data.resampling import resized
 from ..data.sampling import cut
 from ..progress import Progress, ProgressCallback, ignore_progress
-from .canvas import Canvas, GridWeights, Region
+from .canvas import GridWeights, Region
+from .open_blocks import Block, OpenBlocks
 from .passes import Predictor, TilePredictor
 from .tiling import TileGrid
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 # A processor gains nothing from more pixels at once than one large tile has, and its caches lose.
 _PIXELS_ON_CPU = 512 * 512
+# Of what is given away at once.
+_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,13 @@ def predict_moments(
     InputError
         Where a member gives values that are no numbers; names it.
     """
-    normalisations: set[Normalisation] = {p.normalisation for p in predictors}
-    looks = {normalisation: normalisation.for_image(image) for normalisation in normalisations}
-    run = TilePredictor(predictors, looks, n_classes, config, device)
+    run = TilePredictor(predictors, looks_at(image, predictors), n_classes, config, device)
     return Moments.of(averaged_tiles(run, image, config, device, progress, task))
+
+
+def looks_at(image: NDArray[Any], predictors: Iterable[Predictor]) -> dict[Normalisation, Standardisation]:
+    """Decide how each of the networks' normalisations standardises an image (Y, X, C)."""
+    return {kind: kind.for_image(image) for kind in {one.normalisation for one in predictors}}
 
 
 class TileMaps(Protocol):
@@ -112,7 +119,7 @@ class TileMaps(Protocol):
 
 def averaged_tiles(
     run: TileMaps,
-    image: FloatImage,
+    image: NDArray[Any],
     config: PredictionConfig,
     device: device,
     progress: ProgressCallback = ignore_progress,
@@ -124,8 +131,9 @@ def averaged_tiles(
     ----------
     run : TileMaps
         What makes them.
-    image : ndarray of float32, shape (Y, X, C)
-        Intensities as stored; borders of tiles beyond it are mirrored.
+    image : ndarray, shape (Y, X, C)
+        Intensities as stored, of any type, tiles of which become float32; borders of tiles beyond it are
+        mirrored.
     config : PredictionConfig
         Size, overlap and blending of the tiles, and how many are taken at once.
     device : torch.device
@@ -140,17 +148,50 @@ def averaged_tiles(
     list of ndarray of float32, shape (m, Y, X)
         One array a kind.
     """
+    whole = [np.empty((n, *image.shape[:2]), np.float32) for n in run.kinds]
+    for region, rows in averaged_rows(run, image, config, device, progress, task):
+        for target, part in zip(whole, rows, strict=True):
+            target[:, region.top : region.bottom] = part
+    return whole
+
+
+def averaged_rows(
+    run: TileMaps,
+    image: NDArray[Any],
+    config: PredictionConfig,
+    device: device,
+    progress: ProgressCallback = ignore_progress,
+    task: str = "predict",
+) -> Iterator[tuple[Region, list[NDArray[np.float32]]]]:
+    """Average as `averaged_tiles` does, and give rows away as soon as they are final, from top to bottom.
+
+    Parameters
+    ----------
+    run, image, config, device, progress, task
+        See `averaged_tiles`.
+
+    Yields
+    ------
+    Region, list of ndarray of float32, shape (m, height, X)
+        Some rows of the image, and one array a kind.
+    """
     shape = (image.shape[0], image.shape[1])
     grid = TileGrid.cover(shape, config.tile_size, config.overlap)
-    canvas = Canvas(run.kinds, Region(0, shape[0], 0, shape[1]), GridWeights(grid, shape, config.blending))
+    tops = range(0, shape[0], _ROWS)
+    rows = [Block(i, Region(top, min(top + _ROWS, shape[0]), 0, shape[1])) for i, top in enumerate(tops)]
+    open_ = OpenBlocks(rows, run.kinds, GridWeights(grid, shape, config.blending))
     channels = np.moveaxis(image, -1, 0)
+    # The highest row that the tiles from each on begin at.
+    following = [shape[0], *accumulate((y for y, _ in reversed(grid.starts)), min)][::-1]
     done = 0
     progress(Progress(task, 0, len(grid.starts)))
     for starts in batches(grid.starts, grid.shape, config.batch_size, device):
-        canvas.add(starts, run.maps(np.stack([cut(channels, y, x, grid.shape) for y, x in starts])))
+        tiles = np.stack([cut(channels, y, x, grid.shape) for y, x in starts])
+        open_.add(starts, run.maps(tiles.astype(np.float32, copy=False)))
         done += len(starts)
         progress(Progress(task, done, len(grid.starts)))
-    return canvas.averages()
+        for block, averages in open_.finished(following[done]):
+            yield block.region, averages
 
 
 def batches(

@@ -116,6 +116,52 @@ class Prediction:
         )
 
 
+class PredictionRows:
+    """A prediction that is put together from rows, so that no sums are kept of those that are final.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the image.
+    classes : sequence of int
+        The L mask values, the background first.
+    entropy : bool
+        Whether the moments have entropies.
+    """
+
+    def __init__(self, shape: tuple[int, int], classes: Sequence[int], entropy: bool) -> None:
+        self._classes = classes
+        single = ["uncertainty", "epistemic", *(["entropy", "mutual_information"] if entropy else ())]
+        self._maps: dict[str, NDArray[Any]] = {
+            "labels": np.empty(shape, np.min_scalar_type(max(classes))),
+            "probabilities": np.empty((len(classes), *shape), np.float32),
+            **{name: np.empty(shape, np.float32) for name in single},
+        }
+
+    def add(self, top: int, moments: Moments) -> None:
+        """Take the moments of rows, from the row `top` on."""
+        part = Prediction.from_moments(moments, self._classes, "")
+        rows = slice(top, top + part.labels.shape[0])
+        for name, whole in self._maps.items():
+            whole[..., rows, :] = getattr(part, name)
+
+    def whole(self, name: str, notes: Sequence[Problem] = ()) -> Prediction:
+        """Give the prediction once all rows are there; see `Prediction.from_moments`."""
+        foreground = self._maps["labels"] != self._classes[0]
+        score = uncertainty_score(self._maps["uncertainty"], foreground)
+        empty = () if foreground.any() else (_no_foreground(name),)
+        return Prediction(
+            labels=self._maps["labels"],
+            probabilities=self._maps["probabilities"],
+            uncertainty=self._maps["uncertainty"],
+            epistemic=self._maps["epistemic"],
+            score=score,
+            entropy=self._maps.get("entropy"),
+            mutual_information=self._maps.get("mutual_information"),
+            notes=(*notes, *empty),
+        )
+
+
 def _by_rows(
     measure: Callable[..., NDArray[Any]], dtype: np.dtype[Any], *maps: NDArray[np.float32]
 ) -> NDArray[Any]:
