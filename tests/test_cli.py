@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import subprocess
@@ -260,3 +261,15 @@ def test_what_is_noted_of_many_images_is_said_once(
     assert status("predict", *arguments) == 0
     (note,) = [line for line in capsys.readouterr().err.splitlines() if "channel 1 is 9 everywhere" in line]
     assert "5 files (0.tif, 1.tif" in note
+
+
+def test_maps_are_asked_for_without_losing_the_settings_of_the_ensemble(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    given = ("--images", folders / "images" / "1.tif", "--ensemble", tiny_ensemble, "--out", tmp_path / "out")
+    assert status("predict", *given, "--epistemic", "--probabilities", "--objects") == 0
+    for kind in ("epistemic", "probabilities", "objects"):
+        assert (tmp_path / "out" / kind / "1.tif").exists()
+    assert not (tmp_path / "out" / "entropy").exists()
+    used = json.loads((tmp_path / "out" / ".prediction.json").read_text())["prediction"]
+    assert (used["tile_size"], used["test_time_augmentation"]) == (32, "none")

@@ -28,13 +28,14 @@ from .cli_parts import (
     show,
     tell_notes,
 )
+from .cli_predict import predict
 from .cli_review import review
 from .cli_student import distil
 from .config import Configuration, ConsensusConfig, TrainingConfig
 from .errors import InputError
 from .progress import Cancelled
 
-USAGE, SOME_REFUSED, STOPPED = 2, 3, 130
+USAGE, STOPPED = 2, 130
 
 app = typer.Typer(
     name="napari-deepflash2",
@@ -191,37 +192,7 @@ def train(
     typer.echo(f"{len(ensemble.members)} models are in {out}")
 
 
-@app.command()
-def predict(
-    images: Annotated[
-        list[str],
-        typer.Option(
-            help="Folder of images, OME-Zarr among them; one image, or its address; a list of images (.txt "
-            "with a path in each line, .csv with a column image). May be given several times."
-        ),
-    ],
-    ensemble: Annotated[Path, typer.Option(help="Folder of a trained ensemble.")],
-    out: Out,
-    masks: Annotated[
-        Path | None, typer.Option(help="Folder of true masks, for Dice, IoU and average precision.")
-    ] = None,
-    config: ConfigFile = None,
-) -> None:
-    """Predict images of any size with an ensemble."""
-    from .data.set_checks import gathered
-    from .jobs.predict import predict_folder
-
-    settings = Configuration.of(config) if config else None
-    with Bars() as bars:
-        report = predict_folder(images, ensemble, out, masks, settings, bars)
-    tell_notes(gathered(report.notes))
-    show(report.table.dropna(axis="columns", how="all").set_index("image"), "Predictions")
-    typer.echo(f"report.html, labels/, uncertainty/, predictions.csv, predictions.xlsx are in {report.out}")
-    if report.refused:
-        typer.echo(InputError(report.refused), err=True)
-        raise typer.Exit(SOME_REFUSED)
-
-
+app.command()(predict)
 app.command("find-learning-rate")(find_learning_rate)
 app.command()(networks)
 app.command("download-weights")(download_weights)
