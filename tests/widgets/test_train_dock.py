@@ -1,4 +1,5 @@
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from napari.components import ViewerModel
@@ -77,6 +78,14 @@ def test_training_shows_curves_and_held_out_dice_and_hands_the_ensemble_on(qtbot
     assert (tmp_path / "ensemble" / "ensemble.json").is_file()
 
 
+def _seconds_of(process):
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return None
+    return times.user + times.system
+
+
 def test_a_dock_or_viewer_opened_later_watches_stops_and_resumes_the_run(qtbot, ready, viewer, tmp_path):
     _set(ready, 100_000)
     ready.training.train_button.click()
@@ -87,8 +96,17 @@ def test_a_dock_or_viewer_opened_later_watches_stops_and_resumes_the_run(qtbot, 
     later = _open(qtbot, ViewerModel())
     qtbot.waitUntil(lambda: later.session.run.state.progress is not None, timeout=SECONDS)
     assert later.training.out.value == tmp_path / "ensemble"
+    # Sin 2, counted in the work of the process, so that a busy machine makes no difference.
+    process = psutil.Process(RunFolder(tmp_path / "ensemble").owner()["pid"])
+    before = last = _seconds_of(process)
     later.training.stop_button.click()
+    while later.session.run.is_alive():
+        last = _seconds_of(process) or last
+        qtbot.wait(20)
+    assert last - before < 2
+    assert list((tmp_path / "ensemble" / "checkpoints").glob("*.checkpoint"))
     _until_ended(qtbot, later)
+    assert not later.training.stop_button.isEnabled()
     assert later.session.run.state.phase == "stopped"
     assert later.training.resume_button.isEnabled(), later.training.resume_button.toolTip()
     done = later.session.run.state.progress.done
