@@ -248,9 +248,12 @@ def test_what_masks_mean_goes_into_the_settings(dock, viewer, qtbot):
     options.unpainted.value = "ignored by value"
     options.ignored.value = 7
     options.more.block_margin.value = 5
+    options.more.not_finite.value = "background"
+    options.stacks.stacks.value = "images"
     reopened = _open(qtbot, viewer)
     found = reopened.configuration().data
     assert (found.ignore_label, found.block_margin) == (7, 5)
+    assert (found.not_finite, found.stacks) == ("background", "images")
     options.show_values(DataConfig(ignore_label=-1))
     assert options.values()["ignore_label"] == -1
 

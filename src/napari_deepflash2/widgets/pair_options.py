@@ -19,7 +19,7 @@ from .pickers import NO_CHANNELS
 MOST_AXES = 4
 FULL = "full resolution"
 BACKGROUND, IGNORED, OTHER = "background", "ignored", "ignored by value"
-MORE = ["mask_kind", "block_margin", "target_pixel_size", "pixel_size"]
+MORE = ["mask_kind", "not_finite", "block_margin", "target_pixel_size", "pixel_size"]
 
 
 class PairOptions(QWidget):
@@ -38,6 +38,7 @@ class PairOptions(QWidget):
         self._viewer = viewer
         self._make_axes()
         self._make_unpainted(values.ignore_label)
+        self.stacks = SectionForm(DataConfig, ["stacks"], values)
         self.more = SectionForm(DataConfig, MORE, values)
         self.axes = (self.channel_axis, self.one_specimen, self.level)
         axes = Container(widgets=self.axes, labels=True)
@@ -45,13 +46,13 @@ class PairOptions(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for title, forms in (
-            ("Stacks, channels and levels", [axes]),
+            ("Stacks, channels and levels", [axes, self.stacks]),
             ("Masks and pixel sizes", [self.masks, self.more]),
         ):
             for form in forms:
                 form.margins = (0, 0, 0, 0)
             layout.addWidget(make_folded(title, [form.native for form in forms]))
-        self.forms = (self.masks, self.more)
+        self.forms = (self.stacks, self.masks, self.more)
         self._show_ignored()
 
     def refresh(self) -> None:
@@ -65,10 +66,11 @@ class PairOptions(QWidget):
     def values(self) -> dict[str, Any]:
         """Give the settings of the configuration's part ``data``."""
         ignored = {BACKGROUND: None, IGNORED: 0, OTHER: self.ignored.value}[self.unpainted.value]
-        return {**self.more.values(), "ignore_label": ignored}
+        return {**self.stacks.values(), **self.more.values(), "ignore_label": ignored}
 
     def show_values(self, values: DataConfig) -> None:
         """Show these settings; nobody is told of a change."""
+        self.stacks.show_values(values)
         self.more.show_values(values)
         with self.masks.changed.blocked():
             self._set_ignored(values.ignore_label)
