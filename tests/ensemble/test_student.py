@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,14 @@ import pytest
 import tifffile
 
 from napari_deepflash2 import Configuration, distil_student, load_ensemble
+from napari_deepflash2.data.lazy_image import LazyImage, LazyPlane
+from napari_deepflash2.ensemble import load_student
 from napari_deepflash2.ensemble.manifest import Manifest
 from napari_deepflash2.ensemble.student import Student
 from napari_deepflash2.ensemble.student_distilling import LEARNING, TEACHING
+from napari_deepflash2.ensemble.student_images import GivenImage
 from napari_deepflash2.errors import InputError
+from napari_deepflash2.prediction.canvas import Region
 from napari_deepflash2.progress import Cancelled, Progress
 
 Blobs = Callable[..., tuple[list[np.ndarray], list[np.ndarray]]]
@@ -236,3 +241,43 @@ def test_settings_are_those_of_the_ensemble_unless_given(distilled: Path, make_b
     assert not np.array_equal(
         student.predict(image).probabilities, student.predict(image, small).probabilities
     )
+
+
+def test_a_region_is_predicted_as_in_the_whole_image_and_grows(
+    distilled_once: Path, make_blobs: Blobs
+) -> None:
+    image = make_blobs(1, size=200, seed=4)[0][0]
+    config = Configuration().prediction.model_copy(update={"tile_size": 64})
+    student, region = _student(distilled_once), Region(30, 120, 50, 170)
+    lazy = LazyImage("a", image, "YX", image.shape, (1.0, 1.0), ("", ""), (0.0, 0.0))
+    grown: list[Region] = []
+    found = student.predict_region(LazyPlane(lazy), region, lambda part, _: grown.append(part), config=config)
+    whole = student.predict(image, config)
+    np.testing.assert_allclose(found.probabilities, whole.probabilities[:, *region.slices], atol=1e-5)
+    np.testing.assert_allclose(found.epistemic, whole.epistemic[region.slices], atol=1e-5)
+    assert len(grown) > 1
+    assert found.notes[0].code == "student"
+
+
+def test_it_can_be_loaded_without_the_models(distilled: Path, make_blobs: Blobs) -> None:
+    image = make_blobs(1, seed=7)[0][0]
+    expected = _student(distilled).predict(image).probabilities
+    for path in distilled.glob("*.pth"):
+        path.unlink()
+    student = load_student(distilled)
+    assert student is not None
+    np.testing.assert_array_equal(student.predict(image).probabilities, expected)
+    shutil.rmtree(distilled / "preview_network")
+    assert load_student(distilled) is None
+
+
+def test_images_are_read_when_their_turn_comes(trained: Path, make_blobs: Blobs) -> None:
+    read: list[int] = []
+
+    def image(number: int) -> np.ndarray:
+        read.append(number)
+        return make_blobs(1, size=100, seed=number)[0][0]
+
+    given = [GivenImage(f"{number}", f"{number}", None, partial(image, number)) for number in range(9)]
+    card = distil_student(trained, given, {"student": {"iterations": 1, "megapixels": 0.02}}).card
+    assert len(read) == card.images + card.fidelity.images == 2

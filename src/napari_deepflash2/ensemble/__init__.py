@@ -5,7 +5,7 @@ from .learning_rate import LearningRateCurve, find_learning_rate
 from .loaded import Ensemble, load_ensemble
 from .review import Review, load_review
 from .run import RunFolder
-from .student import Student
+from .student import Student, load_student
 from .student_distilling import distil_student
 from .train import train_ensemble
 
@@ -21,5 +21,6 @@ __all__ = [
     "find_learning_rate",
     "load_ensemble",
     "load_review",
+    "load_student",
     "train_ensemble",
 ]

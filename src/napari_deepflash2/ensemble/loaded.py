@@ -277,7 +277,12 @@ class Ensemble:
         """
         check_channels(plane.image.channels, self.manifest, plane.image.name)
         settings = config or self.config.prediction
-        run = RegionRun(self, self._ready(settings), self._device, plane, region, settings, pixel_size)
+        predictors = self._ready(settings)
+
+        def run_of(measured: PlaneFigures) -> TilePredictor:
+            return TilePredictor(predictors, self._looks(measured), len(self.classes), settings, self._device)
+
+        run = RegionRun(self, run_of, self._device, plane, region, settings, pixel_size)
         return run.predict(grown, centre, figures, progress)
 
     def unlikeness(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ from ..data.normalisation import FloatImage
 from ..data.pixel_size import PixelSize
 from ..data.resampling import target_shape
 from ..errors import Problem
-from ..prediction import Moments, Prediction, Predictor
+from ..prediction import Moments, Prediction
 from ..prediction.calibration import calibrated
 from ..prediction.canvas import Region
+from ..prediction.engine import TileMaps
 from ..prediction.growing import Growing, Point, RegionTiles, Window, predict_growing
-from ..prediction.passes import TilePredictor
 from ..progress import Progress, ProgressCallback
 from .image_notes import notes_on, notes_on_size, resampled_note
 from .memory import kept_memory
@@ -30,11 +30,43 @@ from .memory import kept_memory
 if TYPE_CHECKING:
     import torch
 
-    from .loaded import Ensemble
+    from ..config import Configuration
+    from .judging import Judge
+    from .manifest import Manifest
 
 Grown = Callable[[Region, Moments], None]
+# How tiles become maps, once the figures of the whole image are known.
+RunOf = Callable[[PlaneFigures], TileMaps]
 # Least side of what is read at once, in pixels.
 _SIDE = 1024
+
+
+class Networks(Protocol):
+    """What is known of the networks that predict: an `Ensemble`, or a `Student`."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the ensemble."""
+
+    @property
+    def config(self) -> Configuration:
+        """The settings that it was trained with."""
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Values of the masks."""
+
+    @property
+    def temperature(self) -> float:
+        """What is left to calibrate."""
+
+    @property
+    def judge(self) -> Judge | None:
+        """What is known of the quality of its predictions."""
+
+    @property
+    def normalises_by_image(self) -> bool:
+        """Whether the figures of the whole image are needed."""
 
 
 class RegionRun:
@@ -42,10 +74,10 @@ class RegionRun:
 
     Parameters
     ----------
-    ensemble : Ensemble
-        What is known of the networks.
-    predictors : sequence of Predictor
-        The networks as the settings ask for them.
+    networks : Networks
+        What is known of them.
+    run_of : callable
+        Makes what runs them over tiles, from the figures of the whole image.
     device : torch.device
         Where they are.
     plane : LazyPlane
@@ -60,17 +92,17 @@ class RegionRun:
 
     def __init__(
         self,
-        ensemble: Ensemble,
-        predictors: Sequence[Predictor],
+        networks: Networks,
+        run_of: RunOf,
         device: torch.device,
         plane: LazyPlane,
         region: Region,
         config: PredictionConfig,
         pixel_size: PixelSize | None,
     ) -> None:
-        self._ensemble, self._predictors, self._device = ensemble, predictors, device
+        self._networks, self._run_of, self._device = networks, run_of, device
         self._plane, self._region, self._config = plane, region, config
-        data = ensemble.config.data
+        data = networks.config.data
         self._size = data.size_of_pixels(pixel_size)
         self._at_target = target_shape(self._name, plane.shape, self._size, data.target_pixel_size)
         shape = config.scaled(self._at_target)
@@ -115,11 +147,11 @@ class RegionRun:
         figures = figures or self._measured(window, progress)
         moments = self._own(self._grow(window, figures, tiles, wanted, grown, progress), self._region)
         notes = self._notes(window)
-        found = Prediction.from_moments(moments, self._ensemble.classes, self._name, notes)
-        if self._ensemble.judge is None:
+        found = Prediction.from_moments(moments, self._networks.classes, self._name, notes)
+        if self._networks.judge is None:
             return found
         rate = self._config.false_alarm_rate
-        return self._ensemble.judge.judge(found, window.read(*wanted.slices), self._name, rate, progress)
+        return self._networks.judge.judge(found, window.read(*wanted.slices), self._name, rate, progress)
 
     def _read(self, region: Region, progress: ProgressCallback) -> Window:
         """Read a part of the image piece by piece, each stored part once."""
@@ -131,8 +163,7 @@ class RegionRun:
 
     def _measured(self, window: Window, progress: ProgressCallback) -> PlaneFigures:
         """Measure the whole image where a network asks for it, else no more than what was read."""
-        of_image = any(one.normalisation.kind == "image" for one in self._predictors)
-        if window.is_whole or not of_image:
+        if window.is_whole or not self._networks.normalises_by_image:
             pieces = pieces_of(window.region, (_SIDE, _SIDE))
             return figures_of(window.read(*piece.slices) for piece in pieces)
         whole = Region(0, window.shape[0], 0, window.shape[1])
@@ -168,13 +199,9 @@ class RegionRun:
                 own = touched.within(self._region)
                 grown(own, self._own(growing, own))
 
-        kinds = {one.normalisation for one in self._predictors}
-        looks = {kind: kind.for_figures(figures.mean, figures.std) for kind in kinds}
-        n_classes = len(self._ensemble.classes)
-        run = TilePredictor(self._predictors, looks, n_classes, self._config, self._device)
         with kept_memory():
             return predict_growing(
-                run,
+                self._run_of(figures),
                 window,
                 self._config,
                 self._device,
@@ -188,20 +215,20 @@ class RegionRun:
     def _own(self, growing: Growing, part: Region) -> Moments:
         """Bring the averages of a part to the image's own grid."""
         if self._source is self._plane:
-            return calibrated(growing.moments(part), self._ensemble.temperature)
-        averages = _Averages(growing, self._ensemble.temperature, self._source.shape)
+            return calibrated(growing.moments(part), self._networks.temperature)
+        averages = _Averages(growing, self._networks.temperature, self._source.shape)
         maps = np.moveaxis(ResampledPlane(averages, self._plane.shape).read(*part.slices), -1, 0)
-        return unstacked(maps, len(self._ensemble.classes))
+        return unstacked(maps, len(self._networks.classes))
 
     def _notes(self, window: Window) -> list[Problem]:
-        manifest = self._ensemble.manifest
+        manifest = self._networks.manifest
         if window.is_whole:
             notes = notes_on(window.pixels, self._name, manifest, self._size)
         else:
             # A part may well have less contrast than an image.
             notes = notes_on_size(self._name, manifest, self._size)
         if self._at_target != self._plane.shape:
-            target = self._ensemble.config.data.target_pixel_size
+            target = self._networks.config.data.target_pixel_size
             notes.append(resampled_note(self._name, self._size, target))
         return notes
 

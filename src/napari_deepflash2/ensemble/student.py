@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from ..config import PredictionConfig
+from ..config import Configuration, PredictionConfig
+from ..data.lazy_image import LazyPlane, PlaneFigures
 from ..data.normalisation import Normalisation
 from ..data.pixel_size import PixelSize
 from ..errors import Problem
 from ..prediction import Prediction, Predictor, prepare
+from ..prediction.canvas import Region
+from ..prediction.growing import Point
 from ..progress import ProgressCallback, ignore_progress
-from .device import best_precision
+from .device import best_precision, choose_device
 from .manifest import Manifest
 from .networks import build_network
-from .seen import SeenImage
-from .student_files import FOLDER, StudentCard
-from .student_network import student_moments
+from .quality import Quality
+from .region import Grown, RegionRun
+from .seen import SeenImage, check_channels
+from .student_files import FOLDER, StudentCard, has_card, read_card
+from .student_network import StudentTiles, student_moments, tiles_of_preview
 from .weights import load_weights
 
 if TYPE_CHECKING:
@@ -82,6 +87,31 @@ class Student:
         )
 
     @property
+    def config(self) -> Configuration:
+        """The settings that the ensemble was trained with."""
+        return self.manifest.configuration
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Values of the masks that the ensemble was trained on, the background first."""
+        return self.card.classes
+
+    @property
+    def temperature(self) -> float:
+        """None is left to apply: it learned probabilities that are calibrated."""
+        return 1.0
+
+    @property
+    def judge(self) -> None:
+        """Nothing is known of the quality of single predictions."""
+        return None
+
+    @property
+    def normalises_by_image(self) -> bool:
+        """Whether images are standardised by their own mean and spread, so that all of one has to be read."""
+        return self.card.normalisation.kind == "image"
+
+    @property
     def figures(self) -> dict[str, float | None]:
         """How near it comes to the ensemble on images that it did not learn from; None is not known."""
         fidelity = self.card.fidelity
@@ -136,6 +166,64 @@ class Student:
         )
         notes = (_marked(name, self.note), *seen.notes)
         return Prediction.from_moments(moments.resized(seen.shape), self.card.classes, name, notes)
+
+    def predict_region(
+        self,
+        plane: LazyPlane,
+        region: Region,
+        grown: Grown,
+        centre: Point | None = None,
+        config: PredictionConfig | None = None,
+        progress: ProgressCallback = ignore_progress,
+        pixel_size: PixelSize | None = None,
+        figures: PlaneFigures | None = None,
+    ) -> Prediction:
+        """Segment a part of an image tile by tile, for a first look; parameters as `Ensemble.predict_region`.
+
+        Returns
+        -------
+        Prediction
+            As that of `predict`.
+        """
+        check_channels(plane.image.channels, self.manifest, plane.image.name)
+        settings = tiles_of_preview(config or self.config.prediction)
+
+        def run_of(measured: PlaneFigures) -> StudentTiles:
+            look = self.card.normalisation.for_figures(measured.mean, measured.std)
+            return StudentTiles(self._network, look, len(self.classes), self._device)
+
+        run = RegionRun(self, run_of, self._device, plane, region, settings, pixel_size)
+        found = run.predict(grown, centre, figures, progress)
+        return replace(found, notes=(_marked(plane.image.name, self.note), *found.notes))
+
+
+def load_student(folder: Path | str) -> Student | None:
+    """Load an ensemble's preview network without its models; None where there is none.
+
+    Parameters
+    ----------
+    folder : path
+        The ensemble's.
+
+    Raises
+    ------
+    InputError
+        Where there is no ensemble, and as `Ensemble.student`.
+    """
+    folder = Path(folder)
+    manifest = Manifest.load(folder)
+    card = find_card(folder, manifest)
+    return None if card is None else Student.load(folder, manifest, card, choose_device())
+
+
+def find_card(folder: Path, manifest: Manifest) -> StudentCard | None:
+    """Read what is known of an ensemble's preview network; None where there is none, see `read_card`."""
+    if not has_card(folder):
+        return None
+    temperature = 1.0
+    if manifest.quality is not None:
+        temperature = Quality.load(folder, manifest.quality).card.temperature
+    return read_card(folder, manifest, temperature)
 
 
 def build_student(architecture: str, channels: int, n_classes: int, *seed: int) -> nn.Module:

@@ -140,6 +140,11 @@ def save_student(folder: Path, weights: Mapping[str, Tensor], values: Mapping[st
     return card
 
 
+def has_card(folder: Path) -> bool:
+    """Whether there is a preview network in an ensemble's folder, whatever its worth."""
+    return (folder / FOLDER / CARD).is_file()
+
+
 def read_card(folder: Path, manifest: Manifest, temperature: float) -> StudentCard | None:
     """Read what is known of an ensemble's preview network; None where there is none.
 
@@ -157,7 +162,7 @@ def read_card(folder: Path, manifest: Manifest, temperature: float) -> StudentCa
         since it was made.
     """
     path = folder / FOLDER / CARD
-    if not path.is_file():
+    if not has_card(folder):
         return None
     card = _card_of(path, _checked(path))
     if card.run != manifest.run:

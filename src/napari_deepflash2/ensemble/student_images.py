@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from ..errors import InputError, Problem, raise_if_any
 from .manifest import Manifest
 from .review import Review, load_review
 from .seen import SeenImage
-
-Images = Path | str | Sequence[Path | str | ArrayLike]
 
 # Of one image no more is taken than a square of this side, so that one mosaic is not all there is.
 _LARGEST = 2048
@@ -66,12 +65,29 @@ class Sample:
         return replace(self, image=np.ascontiguousarray(self.image[rows, columns]))
 
 
-@dataclass(frozen=True)
-class _Plane:
-    pixels: NDArray[Any]
+@dataclass(frozen=True, eq=False)
+class GivenImage:
+    """An image that is read when its turn comes.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it.
+    source : str
+        What it is from: those of one source are not divided, unless there is no other.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in micrometres.
+    read : callable
+        Gives it, (Y, X) or (Y, X, C).
+    """
+
     name: str
     source: str
     pixel_size: PixelSize | None
+    read: Callable[[], NDArray[Any]]
+
+
+Images = Path | str | Sequence[Path | str | ArrayLike | GivenImage]
 
 
 def gathered_samples(
@@ -104,7 +120,7 @@ def gathered_samples(
             break
         try:
             for plane in planes:
-                seen = SeenImage.of(plane.pixels, plane.name, manifest, config.prediction, plane.pixel_size)
+                seen = SeenImage.of(plane.read(), plane.name, manifest, config.prediction, plane.pixel_size)
                 image = seen.image.astype(np.float32, copy=False)
                 found.append(_not_too_large(Sample.of(plane.name, plane.source, image), rng))
                 pixels += found[-1].image.shape[0] * found[-1].image.shape[1]
@@ -153,7 +169,7 @@ def _not_too_large(sample: Sample, rng: np.random.Generator) -> Sample:
 
 def _sources(
     folder: Path, manifest: Manifest, images: Images | None, config: Configuration, rng: np.random.Generator
-) -> Iterator[Iterable[_Plane]]:
+) -> Iterator[Iterable[GivenImage]]:
     if images is None:
         found = list(_kept_images(folder, manifest))
     else:
@@ -162,7 +178,7 @@ def _sources(
     return iter([found[i] for i in rng.permutation(len(found))])
 
 
-def _listed(images: Images) -> Sequence[Path | str | ArrayLike]:
+def _listed(images: Images) -> Sequence[Path | str | ArrayLike | GivenImage]:
     if isinstance(images, str | Path):
         return [images] if Path(images).is_file() else list_images(images)
     if not len(images):
@@ -173,22 +189,24 @@ def _listed(images: Images) -> Sequence[Path | str | ArrayLike]:
 
 
 def _planes(
-    image: Path | str | ArrayLike, number: int, manifest: Manifest, config: Configuration
-) -> Iterator[_Plane]:
+    image: Path | str | ArrayLike | GivenImage, number: int, manifest: Manifest, config: Configuration
+) -> Iterator[GivenImage]:
     """Give the planes of a file, or an array; read only when asked for."""
+    if isinstance(image, GivenImage):
+        yield image
+        return
     if not isinstance(image, str | Path):
-        yield _Plane(
-            np.asarray(image), f"image {number:04}", f"{number:04}", config.data.size_of_pixels(None)
-        )
+        id_, size = f"{number:04}", config.data.size_of_pixels(None)
+        yield GivenImage(f"image {id_}", id_, size, partial(np.asarray, image))
         return
     file = read_set_image(image, config.data)
     pixels, size = in_channels(file, manifest.channels), config.data.size_of_pixels(file.pixel_size)
     for index in np.ndindex(pixels.shape[:-3]):
         place = "".join(f" {axis}{i}" for axis, i in zip(file.axes, index, strict=False))
-        yield _Plane(pixels[index], f"{Path(image).name}{place}", str(image), size)
+        yield GivenImage(f"{Path(image).name}{place}", str(image), size, partial(pixels.__getitem__, index))
 
 
-def _kept_images(folder: Path, manifest: Manifest) -> Iterator[Iterable[_Plane]]:
+def _kept_images(folder: Path, manifest: Manifest) -> Iterator[Iterable[GivenImage]]:
     """Give the training images, or blocks of them, that the folder keeps since some model left them out."""
     try:
         review = load_review(folder)
@@ -204,10 +222,10 @@ def _kept_images(folder: Path, manifest: Manifest) -> Iterator[Iterable[_Plane]]
             yield _kept_image(review, name, row.image, manifest)
 
 
-def _kept_image(review: Review, name: str, id_: str, manifest: Manifest) -> Iterator[_Plane]:
+def _kept_image(review: Review, name: str, id_: str, manifest: Manifest) -> Iterator[GivenImage]:
     """Give one of them; read only when asked for."""
     image = review.image(name)
     if id_ in manifest.blocks:
         y, x, height, width = manifest.blocks[id_]
         image = image[y : y + height, x : x + width]
-    yield _Plane(image, id_, manifest.groups.get(id_, id_), manifest.pixel_sizes.get(id_))
+    yield GivenImage(id_, manifest.groups.get(id_, id_), manifest.pixel_sizes.get(id_), lambda: image)

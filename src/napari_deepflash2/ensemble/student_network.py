@@ -116,6 +116,10 @@ def student_moments(
     task : str
         Name of the task in the progress.
     """
-    tiles = config.model_copy(update={"overlap": min(config.overlap, _OVERLAP)})
     run = StudentTiles(network, look, n_classes, device)
-    return Moments.of(averaged_tiles(run, image, tiles, device, progress, task))
+    return Moments.of(averaged_tiles(run, image, tiles_of_preview(config), device, progress, task))
+
+
+def tiles_of_preview(config: PredictionConfig) -> PredictionConfig:
+    """Take larger steps than an ensemble may."""
+    return config.model_copy(update={"overlap": min(config.overlap, _OVERLAP)})

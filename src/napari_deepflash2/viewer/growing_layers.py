@@ -32,6 +32,8 @@ LABELS, UNCERTAINTY, UNLIKE, PROBABILITIES = "prediction", "uncertainty", "ood_m
 # Maps of a prediction that are layers of their own where they were asked for.
 ASKED_FOR = ("epistemic", "entropy", "mutual_information")
 UNLIKE_LIMITS = (0.0, 4.0)
+# What names of layers say that no ensemble has predicted.
+PREVIEW = "preview by one network"
 # A layer is drawn again after this many times the time that it took, so that napari has time for its user.
 _REST = 5
 
@@ -302,9 +304,10 @@ def _order(roles: Mapping[str, Any]) -> list[str]:
 
 def _output(name: str, role: str, data: NDArray[Any], classes: tuple[int, ...], prefix: str) -> Output:
     role, what = f"{prefix}{role}", role
+    name = f"{name} {PREVIEW}:" if prefix else name
     if what == LABELS:
         appearance: dict[str, Any] = {"opacity": 0.5, "colormap": class_colormap(classes)}
-        return Output("labels", role, f"{name} {prefix}prediction", data, appearance)
+        return Output("labels", role, f"{name} prediction", data, appearance)
     if what == UNLIKE:
         # On a scale of its own: the spread among the cells of training images.
         limits, colours, words = (
@@ -318,4 +321,4 @@ def _output(name: str, role: str, data: NDArray[Any], classes: tuple[int, ...], 
     appearance = {"colormap": colours, "contrast_limits": limits, "blending": "translucent_no_depth"}
     if what not in (UNCERTAINTY, UNLIKE):
         appearance["visible"] = False
-    return Output("image", role, f"{name} {prefix}{words}", data, appearance)
+    return Output("image", role, f"{name} {words}", data, appearance)

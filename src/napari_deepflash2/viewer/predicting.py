@@ -187,13 +187,11 @@ class _Run:
 
     def _figures(self, index: tuple[int, ...], progress: ProgressCallback) -> PlaneFigures | None:
         """Measure a very large plane on a coarser level, where its own figures are asked for."""
-        overview = self._image.overview
-        if overview is None or not self._ensemble.normalises_by_image:
+        plane, overview = self._image.coarse_plane(index), self._image.overview
+        if plane is None or overview is None or not self._ensemble.normalises_by_image:
             return None
         from ..data.lazy_image import measure
 
-        lengths = zip(index, overview.grid.shape, self._image.grid.shape, strict=False)
-        plane = overview.lazy_plane(tuple(i * coarse // fine for i, coarse, fine in lengths))
         self._notes.append(
             Problem(
                 f'layer "{self._image.name}"',

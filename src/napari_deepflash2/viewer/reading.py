@@ -52,6 +52,13 @@ class Snapshot:
     full_spatial: dict[str, Any]
     overview: Snapshot | None = None
 
+    @property
+    def n_channels(self) -> int:
+        """How many channels each plane has."""
+        if self.channel_axis is not None:
+            return int(self.data.shape[self.channel_axis])
+        return int(self.data.shape[-1]) if self.channels_last else 1
+
     def planes(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """Give each plane with its index: arrays of (Y, X), or (Y, X, C) where there are channels."""
         for index in np.ndindex(self.grid.shape[:-2]):
@@ -89,6 +96,13 @@ class Snapshot:
         selection.insert(axis, slice(None))
         among_kept = sum(isinstance(item, slice) for item in selection[:axis])
         return np.moveaxis(np.asarray(self.data[tuple(selection)]), among_kept, -1)
+
+    def coarse_plane(self, index: tuple[int, ...]) -> LazyPlane | None:
+        """Give the same plane of the overview; None where there is none."""
+        if self.overview is None:
+            return None
+        lengths = zip(index, self.overview.grid.shape, self.grid.shape, strict=False)
+        return self.overview.lazy_plane(tuple(i * coarse // fine for i, coarse, fine in lengths))
 
     def lazy_plane(self, index: tuple[int, ...]) -> LazyPlane:
         """Give one plane, of which parts are read when they are asked for.
@@ -149,7 +163,9 @@ class PlaneView:
         return np.asarray(self._data[tuple(selection)])
 
 
-def snapshot_image(layer: Image, channel_axis: int | None = None, level: int = 0) -> Snapshot:
+def snapshot_image(
+    layer: Image, channel_axis: int | None = None, level: int = 0, is_copied: bool = True
+) -> Snapshot:
     """Copy what an Image layer holds now.
 
     Parameters
@@ -160,6 +176,8 @@ def snapshot_image(layer: Image, channel_axis: int | None = None, level: int = 0
         The axis that holds channels rather than slices; never guessed.
     level : int
         Level of a multiscale layer, 0 being full resolution.
+    is_copied : bool
+        Whether to copy what is in memory, so that the job does not see what is changed meanwhile.
 
     Raises
     ------
@@ -173,7 +191,7 @@ def snapshot_image(layer: Image, channel_axis: int | None = None, level: int = 0
             "Choose another channel axis.",
             "channel-axis",
         )
-    return _snapshot(layer, bool(layer.rgb), channel_axis, level)
+    return _snapshot(layer, bool(layer.rgb), channel_axis, level, is_copied)
 
 
 def snapshot_labels(layer: Labels, level: int = 0) -> Snapshot:
@@ -181,7 +199,9 @@ def snapshot_labels(layer: Labels, level: int = 0) -> Snapshot:
     return _snapshot(layer, False, None, level)
 
 
-def _snapshot(layer: Layer, channels_last: bool, channel_axis: int | None, level: int) -> Snapshot:
+def _snapshot(
+    layer: Layer, channels_last: bool, channel_axis: int | None, level: int, is_copied: bool = True
+) -> Snapshot:
     left = layer.ndim - (channel_axis is not None)
     if left < 2:
         raise InputError.one(
@@ -194,7 +214,7 @@ def _snapshot(layer: Layer, channels_last: bool, channel_axis: int | None, level
     return Snapshot(
         name=layer.name,
         uid=str(layer.unique_id),
-        data=data.copy() if isinstance(data, np.ndarray) else data,
+        data=data.copy() if is_copied and isinstance(data, np.ndarray) else data,
         channels_last=channels_last,
         channel_axis=channel_axis,
         grid=grid_of(layer, channel_axis, level),

@@ -22,12 +22,14 @@ from ..viewer.predicting import LayerPrediction, predict_layer
 from ..viewer.reading import snapshot_image
 from ..viewer.recent import recent_ensembles, remember_ensemble
 from ..viewer.regions import KINDS, find_target
+from ..viewer.student_preview import Aim
 from .dock import Dock, make_button, make_folded, make_group, make_row, notes_text, set_ready, text_label
 from .folders import folder_edit
 from .forms import SectionForm, keep_tame
 from .objects import ObjectsPart
 from .pickers import channel_picker, image_picker, level_picker, shapes_picker
 from .predict_words import card_of, result_of
+from .student import StudentPart
 
 MILLISECONDS_BETWEEN_DRAWINGS = 100
 OUTPUTS = (OBJECTS, "epistemic", PROBABILITIES, "entropy")
@@ -53,6 +55,7 @@ class Predict(Dock):
         self.objects = ObjectsPart(self.viewer)
         self.result = make_group("Result", [self.result_text, self.objects])
         self.result.setVisible(False)
+        self.student = StudentPart(self, self._aim, self.configuration)
         self._timer = QTimer(self)
         self._timer.setInterval(MILLISECONDS_BETWEEN_DRAWINGS)
         self._timer.timeout.connect(self._draw)
@@ -83,6 +86,7 @@ class Predict(Dock):
         """Say what can be done now."""
         set_ready(self.predict_button, "Predicting." if self.is_busy else self._why_not())
         set_ready(self.stop_button, "" if self.is_busy else "Nothing is being predicted.")
+        self.student.update_buttons()
 
     def predict(self) -> None:
         """Start the prediction."""
@@ -168,6 +172,7 @@ class Predict(Dock):
         except InputError as error:
             self._problem = str(error)
             self.card.setText(self._problem)
+        self.student.show_ensemble(None if self._problem else folder)
         self.update_buttons()
 
     def _recent_chosen(self, folder: Path | None) -> None:
@@ -178,6 +183,13 @@ class Predict(Dock):
         if self.session.ensemble_folder is not None:
             self.folder.value = self.session.ensemble_folder
             self._folder_chosen(self.session.ensemble_folder)
+
+    def _aim(self) -> Aim | None:
+        layer, folder = self.image.value, self.folder.value
+        if layer is None or not folder or self._problem:
+            return None
+        config = self.session.configuration.prediction
+        return Aim(layer, self.channels.value, self.level.value, folder, config)
 
     def _why_not(self) -> str:
         if self.image.value is None:
@@ -220,6 +232,7 @@ class Predict(Dock):
             make_group("Where", [_form(self.region, self.shapes)]),
             make_folded("More layers", [self.outputs.native, _form(self.unlike)]),
             folded,
+            make_folded("Preview network", [self.student]),
             make_row([self.predict_button, self.stop_button]),
             self.progress,
             self.message,

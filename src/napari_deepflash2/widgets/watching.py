@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakMethod
 
 from napari.components import ViewerModel
+from napari.utils.events import EventEmitter
 from psygnal import SignalInstance
 
 
-class LayerWatch:
-    """Calls a method when layers come, go, move or are renamed.
+class Watch:
+    """Calls a method at events of napari's.
 
     Parameters
     ----------
-    viewer : napari.components.ViewerModel
-        Whose layers to watch.
+    emitters : sequence of napari.utils.events.EventEmitter
+        What to hear.
     callback : bound method
         Held weakly, so that the watch does not keep a closed dock alive.
     """
 
-    def __init__(self, viewer: ViewerModel, callback: Callable[[], None]) -> None:
+    def __init__(self, emitters: Sequence[EventEmitter], callback: Callable[[], None]) -> None:
         self._callback = WeakMethod(callback)
-        events = viewer.layers.events
-        self._emitters = (events.inserted, events.removed, events.reordered, events.renamed)
+        self._emitters = tuple(emitters)
         for emitter in self._emitters:
             emitter.connect(self._changed)
 
@@ -37,6 +37,22 @@ class LayerWatch:
         callback = self._callback()
         if callback is not None:
             callback()
+
+
+class LayerWatch(Watch):
+    """Calls a method when layers come, go, move or are renamed.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose layers to watch.
+    callback : bound method
+        Held weakly.
+    """
+
+    def __init__(self, viewer: ViewerModel, callback: Callable[[], None]) -> None:
+        events = viewer.layers.events
+        super().__init__((events.inserted, events.removed, events.reordered, events.renamed), callback)
 
 
 class Hearing:
