@@ -75,15 +75,17 @@ def ensemble_folder(tmp_path_factory):
 def colour_ensemble_folder(tmp_path_factory):
     """A tiny trained ensemble for images of three channels."""
     masks = [np.pad(np.ones((16, 16), np.uint8), 8) for _ in range(2)]
-    return _ensemble(tmp_path_factory, masks, [mask[..., None] * np.full(3, 100.0) for mask in masks])
+    return _ensemble(tmp_path_factory, masks, [mask[..., None] * np.full(3, 100.0) for mask in masks], 1)
 
 
-def _ensemble(tmp_path_factory, masks, means):
+def _ensemble(tmp_path_factory, masks, means, iterations=3):
     from napari_deepflash2.ensemble import train_ensemble
 
     folder = tmp_path_factory.mktemp("trained") / "ensemble"
     rng = np.random.default_rng(0)
-    settings = {"training": {"models": 2, "iterations": 3, "tile_size": 32, "batch_size": 2, "max_splits": 2}}
+    settings = {
+        "training": {"models": 2, "iterations": iterations, "tile_size": 32, "batch_size": 2, "max_splits": 2}
+    }
     train_ensemble([rng.normal(mean, 10) for mean in means], masks, folder, settings)
     return folder
 

@@ -91,8 +91,8 @@ def test_e13_thirty_runs_leave_nothing_behind(annotated, qtbot):
             _cycle(annotated, qtbot)
         counts.append(_alive(annotated))
     assert len({count[:3] for count in counts}) == 1
-    # Of the last run, and of one that is just being let go; twenty runs would be eighty.
-    assert max(held for *_, held in counts) <= 2 * 4
+    # One that is just being let go may count too; twenty runs would be eighty.
+    assert counts[-1][-1] - counts[0][-1] <= 4
 
 
 def _cycle(viewer, qtbot):
