@@ -4,10 +4,11 @@
 
 Simulated cells are laid out to images of a quarter and a half of the size, and of the size; a small U-Net
 of the registry with one member, hardly trained, predicts them in one view. Every prediction is a process of
-its own, from its start to its end; its peak memory is what the system says of it then. On a machine that
-others use too, the seconds of its processors tell more than those on the clock. The largest image is
-predicted again in a process that is killed (SIGKILL) once half of its blocks are done, and then resumed;
-the results are compared byte by byte. DIR, a temporary folder by default, needs 20 bytes a pixel.
+its own, from its start to its end; its peak memory is what the system says of it then, and above is
+what is beyond the loaded program and networks. On a machine that others use too, the seconds of its
+processors tell more than those on the clock. The largest image is predicted again in a process that is
+killed (SIGKILL) once half of its blocks are done, and then resumed; the results are compared byte by byte.
+DIR, a temporary folder by default, needs 20 bytes a pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from napari_deepflash2 import train_ensemble
+from napari_deepflash2 import load_ensemble, train_ensemble
 from napari_deepflash2.jobs import predict_folder
 from napari_deepflash2.jobs.predict_large import UNFINISHED
 from napari_deepflash2.prediction.blocks import blocks_of
@@ -36,11 +37,15 @@ PART = 1024
 
 @dataclass(frozen=True)
 class Run:
-    """One process: seconds on the clock, of its processors, and peak memory in MB; 0 if it was killed."""
+    """One process: seconds on the clock and of its processors, peak memory in MB and what of it is above.
+
+    All but the first are 0 if it was killed.
+    """
 
     seconds: float
-    cpu_seconds: float = 0
-    memory: float = 0
+    cpu_seconds: float
+    memory: float
+    above: float
 
 
 def trained(folder: Path, tile_size: int) -> Path:
@@ -79,14 +84,22 @@ def predicted(image: Path, ensemble: Path, out: Path, kill_at: int | None = None
             child.send_signal(signal.SIGKILL)
         time.sleep(0.05)
     said, _ = child.communicate()
-    cpu_seconds, memory = said.split()[-2:] if child.returncode == 0 else (0, 0)
-    return Run(time.perf_counter() - start, float(cpu_seconds), float(memory))
+    figures = map(float, said.split()[-3:] if child.returncode == 0 else "000")
+    return Run(time.perf_counter() - start, *figures)
 
 
 def child(image: str, ensemble: str, out: str) -> None:
+    load_ensemble(ensemble)
+    loaded = of_status("VmRSS")
     predict_folder(image, ensemble, out)
+    memory = of_status("VmHWM")
+    print(time.process_time(), memory, memory - loaded)
+
+
+def of_status(name: str) -> float:
+    """Read memory of this process in MB: now (VmRSS) or at most so far (VmHWM)."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    print(time.process_time(), int(status["VmHWM"].split()[0]) / 1024)
+    return int(status[name].split()[0]) / 1024
 
 
 def digest(folder: Path) -> str:
@@ -113,8 +126,8 @@ def main() -> None:
 
 def compare(folder: Path, size: int, tile_size: int) -> None:
     ensemble = trained(folder / "ensemble", tile_size)
-    print("| image | megapixels | s | s a megapixel | CPU s | CPU s a megapixel | peak memory, MB |")
-    print("|---|---|---|---|---|---|---|")
+    print("| image | megapixels | s | s a megapixel | CPU s | CPU s a megapixel | peak memory, MB | above |")
+    print("|---|---|---|---|---|---|---|---|")
     for side in (size // 4, size // 2, size):
         image = image_of(folder, side)
         out = folder / f"out-{side}"
@@ -122,7 +135,7 @@ def compare(folder: Path, size: int, tile_size: int) -> None:
         seconds, cpu = run.seconds, run.cpu_seconds
         print(
             f"| {side}² | {pixels:.0f} | {seconds:.0f} | {seconds / pixels:.3f} | {cpu:.0f} | "
-            f"{cpu / pixels:.3f} | {run.memory:.0f} |",
+            f"{cpu / pixels:.3f} | {run.memory:.0f} | {run.above:.0f} |",
             flush=True,
         )
     again = folder / "out-killed"

@@ -15,7 +15,6 @@ from ..exchange.ome_zarr import Grid, OmeZarr
 from .maps import PROBABILITIES
 
 if TYPE_CHECKING:
-    from ..prediction import Prediction
     from ..prediction.canvas import Region
 
 # Chunks side by side that are painted at once.
@@ -67,11 +66,13 @@ class BlockMaps:
         for kind in self.kinds:
             self._array(kind).sweep()
 
-    def write(self, plane: tuple[int, ...], region: Region, found: Sequence[Prediction]) -> None:
-        """Write the kinds that blocks hold, which lie one below the other and make up `region`."""
+    def write(
+        self, plane: tuple[int, ...], region: Region, blocks: Sequence[Mapping[str, NDArray[Any] | None]]
+    ) -> None:
+        """Write what blocks hold of each kind; they lie one below the other and make up `region`."""
         for kind in self.kinds:
-            parts = [getattr(one, kind) for one in found]
-            if all(part is not None for part in parts):
+            parts = [found for one in blocks if (found := one[kind]) is not None]
+            if parts:
                 self.write_map(kind, plane, region, np.concatenate(parts, axis=-2))
 
     def write_map(self, kind: str, plane: tuple[int, ...], region: Region, values: NDArray[Any]) -> None:

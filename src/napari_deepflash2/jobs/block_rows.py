@@ -6,6 +6,7 @@ import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,21 +50,24 @@ class ChunkRows:
     ) -> None:
         self._maps, self._index, self._classes = maps, index, classes
         self._mask_of, self._written = mask_of, written
-        self._waiting: list[tuple[Block, Prediction]] = []
+        self._waiting: list[tuple[Block, PartFigures, dict[str, NDArray[Any]]]] = []
 
     def take(self, block: Block, moments: Moments) -> None:
         """Take the next block of a column; write what ends with it."""
-        self._waiting.append((block, Prediction.from_moments(moments, self._classes, "image")))
+        found = Prediction.from_moments(moments, self._classes, "image")
+        # Nothing else of it waits.
+        wanted = {kind: getattr(found, kind) for kind in self._maps.kinds}
+        self._waiting.append((block, self._figures(block.region, found), wanted))
         bottom = block.region.bottom
         if bottom % ome_zarr.CHUNK == 0 or bottom == self._maps.shape[0]:
-            self._write([one for one, _ in self._waiting], [found for _, found in self._waiting])
-            self._waiting = []
+            self._write()
 
-    def _write(self, blocks: Sequence[Block], found: Sequence[Prediction]) -> None:
+    def _write(self) -> None:
+        blocks, figures, maps = zip(*self._waiting, strict=True)
+        self._waiting = []
         whole = replace(blocks[0].region, bottom=blocks[-1].region.bottom)
-        self._maps.write(self._index, whole, found)
-        parts = (self._figures(block.region, one) for block, one in zip(blocks, found, strict=True))
-        self._written(blocks[0].number, functools.reduce(operator.add, parts))
+        self._maps.write(self._index, whole, maps)
+        self._written(blocks[0].number, functools.reduce(operator.add, figures))
 
     def _figures(self, region: Region, found: Prediction) -> PartFigures:
         sums = TraitSums.of(found.probabilities)
