@@ -106,6 +106,8 @@ class GrowingLayers:
             Whether there will be a map of what is unlike the training images.
         """
         self._classes, self._key = classes, key
+        # napari compiles how it colours labels at the first use: seconds that its window would stand still.
+        class_colormap(classes).map(np.zeros((1, 1), np.min_scalar_type(max(classes))))
         if not knows_likeness:
             self._wanted = [role for role in self._wanted if role != UNLIKE]
 
@@ -154,18 +156,22 @@ class GrowingLayers:
         if maps is None or told == self._drawn or time.monotonic() < self._next_draw:
             return
         began = time.monotonic()
-        for role in [role for role in _order(maps.arrays) if role not in self._layers]:
+        missing = [role for role in _order(maps.arrays) if role not in self._layers]
+        # One at a time: napari takes a while to make the controls of a layer.
+        for role in missing[:1]:
             self._layers[role] = self._place(maps, role)
-        for layer in self._there().values():
-            layer.refresh(extent=False, thumbnail=False, highlight=False)
-        self._drawn = told
+        if len(missing) <= 1:
+            for layer in self._there().values():
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
+            self._drawn = told
         now = time.monotonic()
         self._next_draw = now + _REST * (now - began)
 
     def settle(self) -> tuple[str, ...]:
         """Draw the end, and note in each layer what a later run has to know; give the names of lost ones."""
-        self._next_draw = 0
-        self.look()
+        while self.maps is not None and self._drawn != self._told:
+            self._next_draw = 0
+            self.look()
         for role, layer in self._there().items():
             layer.metadata[TAG] = self._tag(role)
             layer.refresh(extent=False)
