@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import dask.array as da
 import numpy as np
@@ -8,6 +10,7 @@ from napari_deepflash2 import load_ensemble
 from napari_deepflash2.config import PredictionConfig
 from napari_deepflash2.data.lazy_image import LazyImage, LazyPlane, PlaneFigures
 from napari_deepflash2.ensemble import Ensemble, region
+from napari_deepflash2.ensemble.judging import Judge
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.prediction import Moments
 from napari_deepflash2.prediction.canvas import Region
@@ -66,6 +69,22 @@ def test_an_image_predicted_whole_has_the_figures_of_the_whole(ensemble: Ensembl
     )
     assert found.score == pytest.approx(whole.score, abs=1e-6)
     assert [note.code for note in found.notes] == [note.code for note in whole.notes]
+
+
+def test_a_region_is_judged_by_its_own_pixels_standardised_as_the_whole(ensemble: Ensemble) -> None:
+    image, part = _image(), Region(30, 75, 60, 100)
+    image[part.slices] += 500
+    encoders = {member.fold: Mock(normalisation=member.normalisation) for member in ensemble.members}
+    judge = Mock(spec=Judge, quality=Mock(), encoders=encoders)
+    judge.quality.card.temperature = 1.0
+    replace(ensemble, judge=judge).predict_region(_plane(image), part, lambda *_: None, config=_config())
+    found, pixels, _, _, _, looks = judge.judge.call_args.args
+    np.testing.assert_array_equal(pixels[..., 0], image[part.slices])
+    assert found.labels.shape == part.shape
+    assert looks
+    for normalisation, look in looks.items():
+        expected = normalisation.for_image(image[..., np.newaxis])
+        np.testing.assert_allclose((look.offset, look.scale), (expected.offset, expected.scale), rtol=1e-9)
 
 
 @pytest.fixture

@@ -148,10 +148,16 @@ class RegionRun:
         moments = self._own(self._grow(window, figures, tiles, wanted, grown, progress), self._region)
         notes = self._notes(window)
         found = Prediction.from_moments(moments, self._networks.classes, self._name, notes)
-        if self._networks.judge is None:
+        judge = self._networks.judge
+        if judge is None:
             return found
-        rate = self._config.false_alarm_rate
-        return self._networks.judge.judge(found, window.read(*wanted.slices), self._name, rate, progress)
+        # Standardised as the whole image, as which it would be predicted and judged.
+        looks = {
+            one.normalisation: one.normalisation.for_figures(figures.mean, figures.std)
+            for one in judge.encoders.values()
+        }
+        rate, pixels = self._config.false_alarm_rate, window.read(*wanted.slices)
+        return judge.judge(found, pixels, self._name, rate, progress, looks)
 
     def _read(self, region: Region, progress: ProgressCallback) -> Window:
         """Read a part of the image piece by piece, each stored part once."""
