@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,8 @@ from napari_deepflash2.config import PredictionConfig
 from napari_deepflash2.data.normalisation import Normalisation
 from napari_deepflash2.errors import InputError
 from napari_deepflash2.prediction import Moments, Predictor, predict_moments
+from napari_deepflash2.prediction.engine import averaged_rows, looks_at
+from napari_deepflash2.prediction.passes import TilePredictor
 from napari_deepflash2.prediction.tiling import TileGrid
 from napari_deepflash2.progress import Cancelled, Progress
 
@@ -199,3 +202,21 @@ def test_progress_counts_tiles_and_can_cancel(identity: MakePredictor) -> None:
     with pytest.raises(Cancelled):
         predict_moments([identity()], _image(128, 128), 2, config, CPU, stop_after_two_batches)
     assert [(p.done, p.total) for p in seen] == [(0, 16), (4, 16), (8, 16)]
+
+
+def test_sums_of_rows_that_are_final_are_dropped(identity: MakePredictor) -> None:
+    image = np.random.default_rng(0).uniform(0.01, 0.99, (3000, 200, 1)).astype(np.float32)
+    config = PredictionConfig(tile_size=64, overlap=0.5, test_time_augmentation="none")
+    one = identity()
+    run = TilePredictor([one], looks_at(image, [one]), 2, config, CPU)
+    tracemalloc.start()
+    bottom = 0
+    for region, (mean, _) in averaged_rows(run, image, config, CPU):
+        assert region.top == bottom
+        bottom = region.bottom
+        np.testing.assert_allclose(mean[1], image[region.top : bottom, :, 0], atol=1e-5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert bottom == 3000
+    # The sums of the whole image take four times what it takes itself.
+    assert peak < image.nbytes
