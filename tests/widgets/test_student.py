@@ -76,7 +76,10 @@ def test_what_is_in_view_is_predicted_by_one_network_in_layers_of_their_own(
     qtbot, dock, viewer, distilled_once
 ):
     image = _image(viewer)
+    said = []
+    dock.student.preview.said.connect(said.append)
     _switch_on(qtbot, dock)
+    assert said[0] == "Loading the preview network."
     found = _results(viewer)
     assert set(found) == {"student prediction", "student uncertainty"}
     assert all("preview by one network" in layer.name for layer in found.values())

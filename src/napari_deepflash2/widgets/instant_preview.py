@@ -103,6 +103,8 @@ class InstantPreview(QObject):
         worker.errored.connect(self._say_bug)
         worker.finished.connect(self._ended)
         self._running.worker = worker
+        if self._memory.student is None:
+            self.said.emit("Loading the preview network.")
         self._drawing.start()
         worker.start()
 
