@@ -155,15 +155,15 @@ class GrowingLayers:
         maps, told = self.maps, self._told
         if maps is None or told == self._drawn or time.monotonic() < self._next_draw:
             return
-        began = time.monotonic()
         missing = [role for role in _order(maps.arrays) if role not in self._layers]
-        # One at a time: napari takes a while to make the controls of a layer.
-        for role in missing[:1]:
-            self._layers[role] = self._place(maps, role)
-        if len(missing) <= 1:
-            for layer in self._there().values():
-                layer.refresh(extent=False, thumbnail=False, highlight=False)
-            self._drawn = told
+        if missing:
+            # One at a time: napari takes a while to make the controls of a layer.
+            self._layers[missing[0]] = self._place(maps, missing[0])
+            return
+        began = time.monotonic()
+        for layer in self._there().values():
+            layer.refresh(extent=False, thumbnail=False, highlight=False)
+        self._drawn = told
         now = time.monotonic()
         self._next_draw = now + _REST * (now - began)
 
