@@ -88,7 +88,9 @@ class Walk:
         self.show(stack, "stack")
         self.viewer.dims.set_point(0, 2)
         self.dock.predict_button.click()
-        self.wait(lambda: "plane 3" in self.dock.progress.format() and "3 of" in self.dock.progress.text())
+        self.wait(lambda: "plane 3" in self.dock.progress.format() and self.dock.progress.value() > 2)
+        # The third plane that is predicted.
+        self.viewer.dims.set_point(0, 3)
         self.save("stack-growing", seconds=0)
         self.dock.stop_button.click()
         self.wait(lambda: not self.dock.is_busy)
