@@ -18,7 +18,7 @@ EXPERT_COLOURS = (
 )  # fmt: skip
 
 OTHER_COLOUR = "#B0B0B0"
-_SHADES = 64
+_SHADES, _TINT = 64, 0.15
 
 
 def expert_colour(index: int) -> str:
@@ -35,7 +35,7 @@ def class_colormap(classes: Iterable[int]) -> DirectLabelColormap:
 
 
 def veil(name: str, ends_in_black: bool = True) -> Colormap:
-    """Make a colour map of napari's see-through at its lower end, to be laid over dark and bright images.
+    """Make a colour map of napari's see-through towards its lower end, to lie over dark and bright images.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def veil(name: str, ends_in_black: bool = True) -> Colormap:
     ends_in_black : bool
         Whether its own lower end is dark; else its upper end is the one colour that it has.
     """
-    shades = np.linspace(0, 1, _SHADES)
+    # A tint where all is certain, so that it differs from what is not known.
+    shades = np.linspace(_TINT if ends_in_black else 0, 1, _SHADES)
     colours = ensure_colormap(name).map(shades if ends_in_black else np.ones_like(shades))
     colours[:, 3] = shades
     return Colormap(colours, name=f"{name} veil")
