@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from dask.callbacks import Callback
 from napari.components import ViewerModel
+from napari.layers import Image
 
 from napari_deepflash2.errors import InputError
+from napari_deepflash2.viewer import reading
 from napari_deepflash2.viewer.reading import snapshot_image, snapshot_labels
 
 
@@ -59,6 +61,49 @@ def test_channels_come_last_in_a_plane_wherever_they_were(viewer, axis):
     assert [index for index, _ in planes] == [(0,), (1,), (2,), (3,)]
     for (index,), plane in planes:
         np.testing.assert_array_equal(plane, channels_last[index])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, 3])
+def test_planes_have_the_chosen_channels_in_the_chosen_order(viewer, axis):
+    channels_last = np.random.default_rng(0).random((4, 20, 30, 3)).astype(np.float32)
+    layer = viewer.add_image(np.moveaxis(channels_last, -1, axis), rgb=False)
+    taken = snapshot_image(layer, channel_axis=axis, channels=(2, 0))
+    assert taken.n_channels == 2
+    for (index,), plane in taken.planes():
+        np.testing.assert_array_equal(plane, channels_last[index][..., [2, 0]])
+        part = taken.lazy_plane((index,)).read(slice(3, 9), slice(5, 30))
+        np.testing.assert_array_equal(part, channels_last[index][3:9, 5:30, [2, 0]])
+
+
+def test_a_channel_of_an_rgb_layer_and_of_its_overview_is_chosen(viewer, monkeypatch):
+    monkeypatch.setattr(reading, "LARGE", 200)
+    fine = np.random.default_rng(0).integers(0, 255, (3, 20, 30, 4), np.uint8)
+    layer = viewer.add_image([fine, fine[:, ::2, ::3]], rgb=True, multiscale=True)
+    taken = snapshot_image(layer, channels=(1,))
+    np.testing.assert_array_equal(taken.plane((2,)), fine[2][..., [1]])
+    coarse = taken.coarse_plane((2,))
+    np.testing.assert_array_equal(
+        coarse.read_values(slice(None), slice(None)), fine[2, ::2, ::3, 1, np.newaxis]
+    )
+    with pytest.raises(InputError, match="has no channel 4, only 4, counted from 0"):
+        snapshot_image(layer, channels=(4,))
+
+
+def test_other_channels_than_the_chosen_ones_are_not_computed():
+    computed = set()
+
+    def block(block_id):
+        computed.add(block_id[0])
+        return np.full((1, 16, 16), 7.0)
+
+    data = da.map_blocks(block, chunks=((1,) * 4, (16, 16), (16,)), dtype=float, meta=np.empty((0, 0, 0)))
+    layer = Image(data, contrast_limits=(0, 9))
+    # What the layer itself has looked at.
+    computed.clear()
+    taken = snapshot_image(layer, channel_axis=0, channels=(2,))
+    assert (taken.plane(()) == 7).all()
+    assert (taken.lazy_plane(()).read(slice(0, 20), slice(0, 16)) == 7).all()
+    assert computed == {2}
 
 
 @pytest.mark.parametrize("axis", [0, 1])

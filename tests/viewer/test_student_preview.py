@@ -1,5 +1,7 @@
 """What a preview is of, what it learns from, and what it need not find out twice."""
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -24,8 +26,8 @@ def viewer():
     return ViewerModel()
 
 
-def _aim(layer, folder, channel_axis=None):
-    return Aim(layer, channel_axis, 0, folder, PredictionConfig())
+def _aim(layer, folder=Path(), channel_axis=None, channels=None):
+    return Aim(layer, channel_axis, 0, folder, PredictionConfig(), channels)
 
 
 def test_views_are_equal_until_the_camera_moves(viewer, tmp_path):
@@ -52,12 +54,13 @@ def test_the_users_images_with_the_right_channels_are_learned_from(viewer):
     viewer.add_image(da.zeros((20, 30)), name="lazy", scale=(0.5, 0.5), units=("um", "um"))
     viewer.add_labels(np.zeros((20, 30), int))
     place(viewer, Output("image", "uncertainty", "ours", np.zeros((20, 30), np.float32)), ("x",), {})
-    one = images_to_learn_from(viewer, channels, 0, 1)
+    aim = _aim(channels, channel_axis=0)
+    one = images_to_learn_from(viewer, aim, 1)
     assert [image.name for image in one] == ["stack", "lazy"]
-    assert [image.name for image in images_to_learn_from(viewer, channels, 0, 2)] == ["two channels"]
-    assert [image.name for image in images_to_learn_from(viewer, None, None, 3)] == ["colour"]
+    assert [image.name for image in images_to_learn_from(viewer, aim, 2)] == ["two channels"]
+    assert [image.name for image in images_to_learn_from(viewer, None, 3)] == ["colour"]
     with pytest.raises(InputError, match=r"no Image layer has the channels of the ensemble \(5\)"):
-        images_to_learn_from(viewer, None, None, 5)
+        images_to_learn_from(viewer, None, 5)
     given = as_given(one)
     assert [image.name for image in given] == [
         *(f'layer "stack" at ({number},)' for number in range(3)),
@@ -66,6 +69,21 @@ def test_the_users_images_with_the_right_channels_are_learned_from(viewer):
     assert len({image.source for image in given}) == 2
     assert given[-1].pixel_size == (0.5, 0.5)
     assert given[-1].read().shape == (20, 30)
+
+
+def test_of_an_image_with_more_channels_those_that_are_chosen_are_learned_from(viewer):
+    layer = viewer.add_image(np.arange(4.0)[:, None, None] * np.ones((4, 20, 30)), name="four channels")
+    (taken,) = images_to_learn_from(viewer, _aim(layer, channel_axis=0, channels=(3, 1)), 2)
+    (given,) = as_given([taken])
+    np.testing.assert_array_equal(given.read()[0, 0], [3, 1])
+
+
+def test_figures_are_those_of_the_channels_that_are_chosen(viewer):
+    layer = viewer.add_image(np.arange(4.0)[:, None, None] * np.ones((4, 20, 30)))
+    memory = StudentMemory()
+    for channels, mean in {None: (0, 1, 2, 3), (3,): (3,), (2, 0): (2, 0)}.items():
+        image = snapshot_image(layer, 0, is_copied=False, channels=channels)
+        assert memory.figures_of(image, (), ignore_progress).mean == pytest.approx(mean)
 
 
 def test_a_plane_is_measured_once_and_again_when_it_has_changed(viewer):

@@ -1,3 +1,4 @@
+import html
 import json
 import threading
 
@@ -39,7 +40,8 @@ def _results(viewer):
 def test_the_card_describes_the_ensemble(dock):
     text = dock.card.text()
     assert "2 of 2 models (unet)" in text
-    assert "classes 0, 1; 1 channel" in text
+    assert "takes images of 1 channel\n" in text
+    assert "gives the classes 0, 1\n" in text
     assert "trained on 2 images" in text
 
 
@@ -88,16 +90,67 @@ def test_a_deleted_image_still_gets_its_result(qtbot, dock, viewer):
     assert tuple(_results(viewer)["prediction"].scale) == (2, 2)
 
 
-def test_other_channels_than_in_training_are_refused_by_name(qtbot, dock, viewer, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari_deepflash2.widgets.dock.show_error", told.append)
-    viewer.add_image(np.zeros((40, 48, 3), np.uint8), rgb=True, name="colours")
+def _three_channels(viewer, axis):
+    pixels = np.random.default_rng(1).integers(0, 255, (40, 48, 3), np.uint8)
+    image = viewer.add_image(np.moveaxis(pixels, -1, axis), rgb=axis == -1, name="three")
+    return image, pixels
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_one_of_three_channels_is_chosen_for_an_ensemble_of_one(qtbot, dock, viewer, ensemble_folder, axis):
+    _, pixels = _three_channels(viewer, axis)
+    dock.channels.value = None if axis else 0
+    why = "The ensemble was trained on 1 channel, the image has 3: choose one under Take channels."
+    assert not dock.predict_button.isEnabled()
+    assert dock.predict_button.toolTip() == why
+    dock.taken.value = "1"
     _predict(qtbot, dock)
-    assert 'layer "colours"' in dock.message.text()
-    assert "3 channels" in dock.message.text()
-    assert told
-    assert not _results(viewer)
+    expected = load_ensemble(ensemble_folder).predict(pixels[..., 1])
+    found = _results(viewer)
+    np.testing.assert_array_equal(found["prediction"].data, expected.labels)
+    np.testing.assert_allclose(found["uncertainty"].data, expected.uncertainty, atol=1e-6)
+    # Another channel begins anew in the same layers.
+    before = list(viewer.layers)
+    dock.taken.value = "2"
+    _predict(qtbot, dock)
+    assert list(viewer.layers) == before
+    other = load_ensemble(ensemble_folder).predict(pixels[..., 2])
+    np.testing.assert_allclose(found["uncertainty"].data, other.uncertainty, atol=1e-6)
+    assert "predicted before with other settings" in dock.message.text()
+
+
+def test_a_choice_of_channels_that_cannot_be_is_a_reason(qtbot, dock, viewer):
+    _three_channels(viewer, -1)
+    for typed, why in {
+        "3": "has no channel 3, only 3, counted from 0",
+        "red": "are no numbers",
+        "0, 1": "trained on 1 channel, 2 are chosen: choose one under Take channels",
+        "1 1": "chosen twice",
+    }.items():
+        dock.taken.value = typed
+        assert not dock.predict_button.isEnabled(), typed
+        assert why in html.unescape(dock.predict_button.toolTip())
+    # It is of no account for an image without channels.
+    dock.image.value = viewer.add_image(np.zeros((40, 48)))
     assert dock.predict_button.isEnabled()
+
+
+def test_channels_are_taken_in_the_order_that_is_chosen(qtbot, viewer, colour_ensemble_folder):
+    session_of(viewer).use_ensemble(colour_ensemble_folder)
+    dock = Predict(viewer)
+    qtbot.addWidget(dock)
+    _, pixels = _three_channels(viewer, 0)
+    why = "trained on 3 channels, the image has 1: choose the axis that holds them"
+    assert why in dock.predict_button.toolTip()
+    dock.channels.value = 0
+    dock.taken.value = "2, 0, 1"
+    _predict(qtbot, dock)
+    expected = load_ensemble(colour_ensemble_folder).predict(pixels[..., [2, 0, 1]])
+    np.testing.assert_allclose(_results(viewer)["uncertainty"].data, expected.uncertainty, atol=1e-6)
+    # A dock that is opened later shows it again.
+    again = Predict(viewer)
+    qtbot.addWidget(again)
+    assert again.taken.value == "2, 0, 1"
 
 
 def test_channels_are_chosen_not_guessed(dock, viewer):

@@ -220,7 +220,7 @@ class _Run:
             "classes": ensemble.classes,
             "prediction": self._config.model_dump(mode="json", exclude=_OUTPUTS),
             "grid": [image.grid.level, image.grid.shape, image.grid.pixel_size],
-            "channels": [image.channel_axis, image.channels_last],
+            "channels": [image.channel_axis, image.channels_last, image.channels],
             "image": _fingerprint(image.data),
         }
         return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
+from ..data.channels import ChosenChannels, check_choice, with_channels
 from ..data.lazy_image import LazyImage, LazyPlane
 from ..errors import InputError
 from .grids import Grid, data_at, grid_of, levels_of
@@ -41,6 +42,8 @@ class Snapshot:
         As `Grid.spatial`, with the axis of the channels.
     overview : Snapshot or None
         The same on a coarser level, where planes are so large that it takes long to read one.
+    channels : tuple of int or None
+        Which of the layer's channels planes have, from 0, in this order; None for all of them.
     """
 
     name: str
@@ -51,10 +54,13 @@ class Snapshot:
     grid: Grid
     full_spatial: dict[str, Any]
     overview: Snapshot | None = None
+    channels: tuple[int, ...] | None = None
 
     @property
     def n_channels(self) -> int:
         """How many channels each plane has."""
+        if self.channels is not None:
+            return len(self.channels)
         if self.channel_axis is not None:
             return int(self.data.shape[self.channel_axis])
         return int(self.data.shape[-1]) if self.channels_last else 1
@@ -89,13 +95,12 @@ class Snapshot:
 
     def plane(self, index: tuple[int, ...]) -> NDArray[Any]:
         """Give one plane: (Y, X), or (Y, X, C) where there are channels."""
-        if self.channel_axis is None:
-            return np.asarray(self.data[index])
-        axis = self.channel_axis
-        selection: list[Any] = [*index, slice(None), slice(None)]
-        selection.insert(axis, slice(None))
-        among_kept = sum(isinstance(item, slice) for item in selection[:axis])
-        return np.moveaxis(np.asarray(self.data[tuple(selection)]), among_kept, -1)
+        view = PlaneView(self, index)
+        whole, axis = (slice(None),) * len(view.axes), view.axes.find("C")
+        if axis < 0:
+            return view[whole]
+        array = view if self.channels is None else ChosenChannels(view, axis, self.channels)
+        return np.moveaxis(array[whole], axis, -1)
 
     def coarse_plane(self, index: tuple[int, ...]) -> LazyPlane | None:
         """Give the same plane of the overview; None where there is none."""
@@ -118,7 +123,8 @@ class Snapshot:
             raise InputError.one(name, f"holds {kind}", "Give integers or real numbers.", "bad-dtype")
         view = PlaneView(self, index)
         axes, n = view.axes, len(view.axes)
-        return LazyPlane(LazyImage(name, view, axes, view.chunks, (1.0,) * n, ("",) * n, (0.0,) * n))
+        image = LazyImage(name, view, axes, view.chunks, (1.0,) * n, ("",) * n, (0.0,) * n)
+        return LazyPlane(with_channels(image, self.channels))
 
 
 class PlaneView:
@@ -164,7 +170,11 @@ class PlaneView:
 
 
 def snapshot_image(
-    layer: Image, channel_axis: int | None = None, level: int = 0, is_copied: bool = True
+    layer: Image,
+    channel_axis: int | None = None,
+    level: int = 0,
+    is_copied: bool = True,
+    channels: tuple[int, ...] | None = None,
 ) -> Snapshot:
     """Copy what an Image layer holds now.
 
@@ -178,11 +188,13 @@ def snapshot_image(
         Level of a multiscale layer, 0 being full resolution.
     is_copied : bool
         Whether to copy what is in memory, so that the job does not see what is changed meanwhile.
+    channels : tuple of int, optional
+        Which channels to take, from 0, in this order; all of them by default.
 
     Raises
     ------
     InputError
-        Where the layer is less than an image plane, or has no such channel axis or level.
+        Where the layer is less than an image plane, or has no such channel axis, level or channels.
     """
     if channel_axis is not None and (layer.rgb or not 0 <= channel_axis < layer.ndim):
         raise InputError.one(
@@ -191,7 +203,20 @@ def snapshot_image(
             "Choose another channel axis.",
             "channel-axis",
         )
-    return _snapshot(layer, bool(layer.rgb), channel_axis, level, is_copied)
+    if channels is not None:
+        check_choice(_layer(layer), channels, count_channels(layer, channel_axis))
+    taken = _snapshot(layer, bool(layer.rgb), channel_axis, level, is_copied)
+    if taken.overview is None:
+        return replace(taken, channels=channels)
+    return replace(taken, channels=channels, overview=replace(taken.overview, channels=channels))
+
+
+def count_channels(layer: Image, channel_axis: int | None) -> int:
+    """Count the channels of an Image layer, those of its colours where it is RGB."""
+    data = data_at(layer)
+    if channel_axis is not None:
+        return int(data.shape[channel_axis])
+    return int(data.shape[-1]) if layer.rgb else 1
 
 
 def snapshot_labels(layer: Labels, level: int = 0) -> Snapshot:

@@ -49,6 +49,8 @@ class Aim:
         Of the ensemble.
     config : PredictionConfig
         Its scale and tiles count.
+    channels : tuple of int or None
+        Which channels to take; None for all.
     """
 
     layer: Image
@@ -56,6 +58,7 @@ class Aim:
     level: int
     folder: Path
     config: PredictionConfig
+    channels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ class StudentMemory:
 
     def figures_of(self, image: Snapshot, index: tuple[int, ...], progress: ProgressCallback) -> PlaneFigures:
         """Give the figures of a plane, of a coarser level where it is very large."""
-        key = (image.uid, image.grid.level, image.channel_axis, index, _fingerprint(image.data))
+        channels = (image.channel_axis, image.channels)
+        key = (image.uid, image.grid.level, channels, index, _fingerprint(image.data))
         if key not in self.figures:
             plane = image.coarse_plane(index) or image.lazy_plane(index)
             self.figures[key] = measure(plane, progress, f"{image.name}: reading")
@@ -130,7 +134,7 @@ def find_view(viewer: ViewerModel, aim: Aim) -> tuple[View, Snapshot]:
     InputError
         Where nothing of it is, or too much for a preview.
     """
-    image = snapshot_image(aim.layer, aim.channel_axis, aim.level, is_copied=False)
+    image = snapshot_image(aim.layer, aim.channel_axis, aim.level, False, aim.channels)
     target = find_target(viewer, "visible region", aim.layer, image)
     height, width = target.region.shape
     if height * width > MOST_PIXELS:
@@ -194,18 +198,14 @@ def preview_view(
     return student
 
 
-def images_to_learn_from(
-    viewer: ViewerModel, chosen: Image | None, channel_axis: int | None, channels: int
-) -> list[Snapshot]:
+def images_to_learn_from(viewer: ViewerModel, aim: Aim | None, channels: int) -> list[Snapshot]:
     """Take the user's Image layers that have the channels of an ensemble; they are not copied.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-    chosen : napari.layers.Image or None
-        The one of which the user said where its channels are.
-    channel_axis : int or None
-        There.
+    aim : Aim or None
+        Says of one of them where its channels are, and which to take.
     channels : int
         Of the ensemble's images.
 
@@ -215,10 +215,13 @@ def images_to_learn_from(
         Where there is none.
     """
     layers = [layer for layer in viewer.layers if isinstance(layer, Image) and is_annotation(layer)]
+    chosen, axis, taken = (None, None, None) if aim is None else (aim.layer, aim.channel_axis, aim.channels)
     found = [
-        snapshot_image(layer, channel_axis if layer is chosen else None, is_copied=False)
+        snapshot_image(layer, axis, is_copied=False, channels=taken)
+        if layer is chosen
+        else snapshot_image(layer, is_copied=False)
         for layer in layers
-        if layer.ndim - (layer is chosen and channel_axis is not None) >= 2
+        if layer.ndim - (layer is chosen and axis is not None) >= 2
     ]
     fitting = [one for one in found if one.n_channels == channels]
     if not fitting:
@@ -253,7 +256,7 @@ def _key(student: Student, config: PredictionConfig, image: Snapshot) -> str:
         "student": student.card.sha256,
         "prediction": config.model_dump(mode="json"),
         "grid": [image.grid.level, image.grid.shape, image.grid.pixel_size],
-        "channels": [image.channel_axis, image.channels_last],
+        "channels": [image.channel_axis, image.channels_last, image.channels],
         "image": _fingerprint(image.data),
     }
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()

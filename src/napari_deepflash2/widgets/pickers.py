@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox
+from magicgui.widgets import ComboBox, LineEdit
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtCore import Qt, Signal
@@ -65,6 +65,15 @@ def channel_picker(image: ComboBox) -> ComboBox:
         choices=choices,
         tooltip="The axis that holds channels. Every other axis in front of Y and X holds slices.",
     )
+
+
+def channel_choice() -> LineEdit:
+    """Make a line edit for which channels are taken, as `parse_channels` reads it."""
+    tip = (
+        "Which channels the ensemble gets, in its order, counted from 0, such as 1, 0. Empty: all, in order. "
+        "Of RGB, red is 0, green 1 and blue 2."
+    )
+    return LineEdit(name="taken_channels", label="Take channels", tooltip=tip)
 
 
 def level_picker(image: ComboBox) -> ComboBox:

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from ..config import Configuration, PredictionConfig
+from ..data.channels import check_choice, parse_channels
 from ..ensemble.manifest import Manifest
 from ..errors import InputError
 from ..viewer.grids import levels_of
@@ -19,7 +20,7 @@ from ..viewer.growing_layers import PROBABILITIES, UNLIKE, GrowingLayers
 from ..viewer.object_layer import OBJECTS
 from ..viewer.placing import role_of
 from ..viewer.predicting import LayerPrediction, predict_layer
-from ..viewer.reading import snapshot_image
+from ..viewer.reading import count_channels, snapshot_image
 from ..viewer.recent import recent_ensembles, remember_ensemble
 from ..viewer.regions import KINDS, find_target
 from ..viewer.student_preview import Aim
@@ -27,8 +28,8 @@ from .dock import Dock, make_button, make_folded, make_group, make_row, notes_te
 from .folders import folder_edit
 from .forms import SectionForm, keep_tame
 from .objects import ObjectsPart
-from .pickers import channel_picker, image_picker, level_picker, shapes_picker
-from .predict_words import card_of, result_of
+from .pickers import channel_choice, channel_picker, image_picker, level_picker, shapes_picker
+from .predict_words import card_of, result_of, why_not_channels
 from .student import StudentPart
 
 MILLISECONDS_BETWEEN_DRAWINGS = 100
@@ -47,6 +48,7 @@ class Predict(Dock):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         self._problem = ""
+        self._needed: int | None = None
         self._growing: GrowingLayers | None = None
         self._make_inputs()
         self.predict_button = make_button("Predict", self.predict, "Predict the region; results grow.")
@@ -61,6 +63,8 @@ class Predict(Dock):
         self._timer.timeout.connect(self._draw)
         self._lay_out()
         self.image.changed.connect(self._image_chosen)
+        self.channels.changed.connect(self._channels_chosen)
+        self.taken.changed.connect(self.update_buttons)
         self.region.changed.connect(self._region_chosen)
         self.folder.changed.connect(self._folder_chosen)
         self.shapes.changed.connect(self.update_buttons)
@@ -71,7 +75,8 @@ class Predict(Dock):
         self._take_ensemble()
         self.keep([self.image])
         self._image_chosen()
-        self.keep([self.channels, self.level, self.region, self.shapes, self.unlike, self.objects.colouring])
+        self.keep([self.channels, self.taken, self.level, self.region, self.shapes, self.unlike])
+        self.keep([self.objects.colouring])
         self._region_chosen()
         if self.kept_result is not None:
             self._tell_again(self.kept_result)
@@ -93,7 +98,8 @@ class Predict(Dock):
         layer = self.image.value
         try:
             config = self.configuration()
-            taken = snapshot_image(layer, self.channels.value, self.level.value)
+            chosen = self._chosen_channels()
+            taken = snapshot_image(layer, self.channels.value, self.level.value, channels=chosen)
             target = find_target(self.viewer, self.region.value, layer, taken, self.shapes.value)
         except InputError as error:
             self.refuse(error)
@@ -158,22 +164,52 @@ class Predict(Dock):
         self.level.reset_choices()
         layer = self.image.value
         self.level.visible = layer is not None and levels_of(layer) > 1
+        self._channels_chosen()
+
+    def _channels_chosen(self) -> None:
+        self.taken.visible = self._n_channels > 1
         self.update_buttons()
+
+    @property
+    def _n_channels(self) -> int:
+        layer, axis = self.image.value, self.channels.value
+        # The layer may have got other data since the axis was chosen; this is refused when it is predicted.
+        is_known = layer is not None and (axis is None or axis < layer.ndim)
+        return count_channels(layer, axis) if is_known else 1
+
+    def _chosen_channels(self) -> tuple[int, ...] | None:
+        """Read which channels are to be taken; what is typed does not count where it is not shown."""
+        available = self._n_channels
+        chosen = parse_channels(self.taken.value) if available > 1 else None
+        if chosen is not None:
+            check_choice(f'layer "{self.image.value.name}"', chosen, available)
+        return chosen
+
+    def _why_not_channels(self) -> str:
+        try:
+            chosen = self._chosen_channels()
+        except InputError as error:
+            return str(error)
+        return "" if self._needed is None else why_not_channels(self._n_channels, chosen, self._needed)
 
     def _region_chosen(self) -> None:
         self.shapes.visible = self.region.value == "shape"
         self.update_buttons()
 
     def _folder_chosen(self, folder: Path | None) -> None:
-        self._problem = ""
+        self._problem, self._needed = "", None
         self.session.ensemble_folder = folder
         try:
-            self.card.setText(card_of(Manifest.load(folder)) if folder else "")
+            self._show_card(Manifest.load(folder) if folder else None)
         except InputError as error:
             self._problem = str(error)
             self.card.setText(self._problem)
         self.student.show_ensemble(None if self._problem else folder)
         self.update_buttons()
+
+    def _show_card(self, manifest: Manifest | None) -> None:
+        self._needed = None if manifest is None else manifest.channels
+        self.card.setText("" if manifest is None else card_of(manifest))
 
     def _recent_chosen(self, folder: Path | None) -> None:
         if folder is not None:
@@ -189,18 +225,26 @@ class Predict(Dock):
         if layer is None or not folder or self._problem:
             return None
         config = self.session.configuration.prediction
-        return Aim(layer, self.channels.value, self.level.value, folder, config)
+        try:
+            channels = self._chosen_channels()
+        except InputError:
+            # Why is said at the button Predict.
+            return None
+        return Aim(layer, self.channels.value, self.level.value, folder, config, channels)
 
     def _why_not(self) -> str:
         if self.image.value is None:
             return "Open an image first."
         if self.region.value == "shape" and self.shapes.value is None:
             return "Draw a shape in a Shapes layer first, or choose another region."
-        return self._problem or ("" if self.folder.value else "Choose the folder of an ensemble first.")
+        if not self.folder.value:
+            return "Choose the folder of an ensemble first."
+        return self._problem or self._why_not_channels()
 
     def _make_inputs(self) -> None:
         self.image = image_picker(self.viewer, False, "The image to predict.")
         self.channels = channel_picker(self.image)
+        self.taken = channel_choice()
         self.level = level_picker(self.image)
         self.folder = folder_edit("ensemble", "Ensemble", "The folder that training wrote.")
         self.recent = _recent_picker()
@@ -227,7 +271,7 @@ class Predict(Dock):
     def _lay_out(self) -> None:
         folded = make_folded("More settings", [self.settings.native])
         for widget in (
-            make_group("Image", [_form(self.image, self.channels, self.level)]),
+            make_group("Image", [_form(self.image, self.channels, self.taken, self.level)]),
             make_group("Ensemble", [self.folder.native, _form(self.recent), self.card]),
             make_group("Where", [_form(self.region, self.shapes)]),
             make_folded("More layers", [self.outputs.native, _form(self.unlike)]),

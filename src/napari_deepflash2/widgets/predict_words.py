@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..viewer.known import Figures
@@ -23,13 +24,36 @@ def card_of(manifest: Manifest) -> str:
     trained_on = len(manifest.image_hashes)
     lines = [
         f"{len(members)} of {manifest.planned} models ({manifest.configuration.training.architecture})",
-        f"classes {', '.join(str(value) for value in manifest.classes)}; {_channels(manifest.channels)}",
+        f"takes images of {_channels(manifest.channels)}",
+        f"gives the classes {', '.join(str(value) for value in manifest.classes)}",
         f"trained on {trained_on} image{'s' if trained_on != 1 else ''}",
         f"held-out Dice by fold: {dice}",
     ]
     if done < manifest.planned:
         lines.append(f"Incomplete: {done} of {manifest.planned} models are trained to the end.")
     return "\n".join(lines)
+
+
+def why_not_channels(available: int, chosen: Sequence[int] | None, needed: int) -> str:
+    """Say why an ensemble cannot take these channels of an image, and what to do; empty where it can.
+
+    Parameters
+    ----------
+    available : int
+        Channels of the image.
+    chosen : sequence of int or None
+        Those to take; None for all.
+    needed : int
+        Those the ensemble was trained on.
+    """
+    if needed == (available if chosen is None else len(chosen)):
+        return ""
+    trained = f"The ensemble was trained on {_channels(needed)}"
+    if available < needed:
+        return f"{trained}, the image has {available}: choose the axis that holds them, or another image."
+    given = f"the image has {available}" if chosen is None else f"{len(chosen)} are chosen"
+    how_many = "one" if needed == 1 else str(needed)
+    return f"{trained}, {given}: choose {how_many} under Take channels."
 
 
 def result_of(prediction: LayerPrediction) -> str:

@@ -115,9 +115,7 @@ class StudentPart(QWidget):
         return None if self._dock.is_busy or not self._is_there else self._aim()
 
     def _taken(self, folder: Path, aim: Aim | None) -> list[Snapshot]:
-        layer, channel_axis = (None, None) if aim is None else (aim.layer, aim.channel_axis)
-        channels = Manifest.load(folder).channels
-        return images_to_learn_from(self._dock.viewer, layer, channel_axis, channels)
+        return images_to_learn_from(self._dock.viewer, aim, Manifest.load(folder).channels)
 
     def _made(self, student: Student) -> None:
         self.show_ensemble(self._folder)
