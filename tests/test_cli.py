@@ -273,3 +273,19 @@ def test_maps_are_asked_for_without_losing_the_settings_of_the_ensemble(
     assert not (tmp_path / "out" / "entropy").exists()
     used = json.loads((tmp_path / "out" / ".prediction.json").read_text())["prediction"]
     assert (used["tile_size"], used["test_time_augmentation"]) == (32, "none")
+
+
+def test_one_channel_of_colour_images_is_predicted_by_an_ensemble_of_one(
+    folders: Path, tiny_ensemble: Path, tmp_path: Path
+) -> None:
+    grey = tifffile.imread(folders / "images" / "1.tif")
+    colours = np.stack([np.zeros_like(grey), grey, grey.max() - grey], -1)
+    tifffile.imwrite(tmp_path / "1.tif", colours, photometric="rgb")
+    for image, out, more in (
+        (folders / "images" / "1.tif", "grey", ()),
+        (tmp_path / "1.tif", "green", ("--channels", "1")),
+    ):
+        given = ("--images", image, "--ensemble", tiny_ensemble, "--out", tmp_path / out)
+        assert status("predict", *given, *more) == 0
+    one, other = (tifffile.imread(tmp_path / out / "uncertainty" / "1.tif") for out in ("grey", "green"))
+    np.testing.assert_array_equal(one, other)

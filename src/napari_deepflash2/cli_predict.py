@@ -32,13 +32,25 @@ def predict(
     probabilities: Annotated[bool, setting(PredictionConfig, "probabilities", "--probabilities")] = False,
     entropy: Annotated[bool, setting(PredictionConfig, "entropy", "--entropy")] = False,
     objects: Annotated[bool, setting(PredictionConfig, "objects", "--objects")] = False,
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="Which channels of the images to take, counted from 0, such as 1,0 for two of them in this "
+            "order; those of the settings by default.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Predict images of any size with an ensemble."""
+    from .data.channels import parse_channels
     from .data.set_checks import gathered
     from .jobs.predict import predict_folder
 
     asked = {"epistemic": epistemic, "probabilities": probabilities, "entropy": entropy, "objects": objects}
     settings = _settings(config, ensemble, [name for name, wanted in asked.items() if wanted])
+    chosen = parse_channels(channels)
+    if chosen is not None:
+        settings = settings.replace("data", channels=chosen)
     with Bars() as bars:
         report = predict_folder(images, ensemble, out, masks, settings, bars)
     tell_notes(gathered(report.notes))

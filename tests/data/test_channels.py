@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import tifffile
 
+from napari_deepflash2.config import DataConfig
 from napari_deepflash2.data.channels import ChosenChannels, check_choice, parse_channels, with_channels
 from napari_deepflash2.data.lazy_image import LazyImage, LazyPlane
+from napari_deepflash2.data.set_reading import read_set_image
 from napari_deepflash2.errors import InputError
 
 
@@ -58,3 +61,29 @@ def test_a_large_image_gives_planes_of_the_chosen_channels():
     read = LazyPlane(chosen).read(slice(0, 8), slice(2, 5))
     np.testing.assert_array_equal(read, np.moveaxis(pixels[[2, 0], :, 2:5], 0, -1))
     assert with_channels(image, None) is image
+
+
+def _saved(folder, pixels):
+    tifffile.imwrite(folder / "a.tif", pixels, photometric="rgb")
+    return folder / "a.tif"
+
+
+def test_the_channels_that_the_settings_name_are_read_of_a_file(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 9, 3), np.uint8)
+    path = _saved(tmp_path, pixels)
+    two = read_set_image(path, DataConfig(channels=(2, 0)))
+    np.testing.assert_array_equal(two.data, pixels[..., [2, 0]])
+    one = read_set_image(path, DataConfig(channels=(1,)))
+    np.testing.assert_array_equal(one.data, pixels[..., 1])
+    assert (two.axes, one.axes) == ("YXC", "YX")
+    with pytest.raises(InputError, match=r"a.tif: has no channel 3, only 3"):
+        read_set_image(path, DataConfig(channels=(3,)))
+
+
+def test_every_channel_of_grey_in_rgb_is_the_grey(tmp_path):
+    grey = np.arange(72, dtype=np.uint8).reshape(8, 9)
+    path = _saved(tmp_path, np.stack([grey] * 3, -1))
+    one = read_set_image(path, DataConfig(channels=(2,)))
+    np.testing.assert_array_equal(one.data, grey)
+    assert read_set_image(path, DataConfig(channels=(2, 0))).data.shape == (8, 9, 2)
+    assert not one.notes

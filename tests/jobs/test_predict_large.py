@@ -207,6 +207,19 @@ def test_h2_other_channels_are_refused_before_anything_is_read(
         predict_folder(image, tiny_ensemble, tmp_path / "out", config=PLAIN)
 
 
+def test_a_channel_of_a_large_image_is_predicted_as_an_image_of_its_own(
+    cells: np.ndarray, tiny_ensemble: Path, tmp_path: Path, write_ome: WriteOme
+) -> None:
+    image = write_ome(tmp_path / "a.zarr", np.stack([cells[::-1], cells, 255 - cells]), "cyx")
+    config = PLAIN.replace("data", channels=(1,))
+    predict_folder(image, tiny_ensemble, tmp_path / "out", config=config)
+    whole = load_ensemble(tiny_ensemble).predict(cells, PLAIN.prediction)
+    np.testing.assert_array_equal(_read(tmp_path / "out" / "labels" / "a.zarr"), whole.labels)
+    expected = pair_picture(cells[..., np.newaxis], (whole.labels > 0).astype(np.uint8))
+    with Image.open(tmp_path / "out" / ".predicted" / "a.labels.jpg") as picture:
+        assert np.corrcoef(np.asarray(picture).ravel(), expected.ravel())[0, 1] > 0.95
+
+
 _CHILD = """
 import sys
 from napari_deepflash2.config import Configuration

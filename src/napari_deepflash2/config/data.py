@@ -57,6 +57,12 @@ class DataConfig(Section):
         description="What the pages of a TIFF are whose file does not say: slices, channels, or a reason "
         "to refuse it.",
     )
+    channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="Which channels of the images in files are taken, counted from 0, in this order; all of "
+        "them by default. An ensemble of one channel predicts RGB images so, by one of their colours.",
+    )
     stacks: Literal["one_group", "images"] = Field(
         "one_group",
         description="Whether the planes of one stack stay together in cross-validation, since neighbours are "

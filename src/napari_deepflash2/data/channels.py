@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .set_checks import in_channels
 
 if TYPE_CHECKING:
     from .lazy_image import LazyImage
+    from .reading import ImageFile
 
 
 class ChosenChannels:
@@ -96,6 +98,38 @@ def check_choice(where: str, channels: Sequence[int], available: int) -> None:
         raise InputError.one(where, found, remedy, "no-channel")
     if len(set(channels)) < len(channels):
         raise InputError.one(where, "has a channel that is chosen twice", "Choose each once.", "same-channel")
+
+
+def channels_of_file(where: str, image: ImageFile, channels: Sequence[int]) -> ImageFile:
+    """Take some channels of an image that was read; of grey that was saved in colours, each is the grey.
+
+    Parameters
+    ----------
+    where : str
+        What the user calls it.
+    image : ImageFile
+        As it was read.
+    channels : sequence of int
+        Which, from 0, in this order.
+
+    Returns
+    -------
+    ImageFile
+        Without channel axis where it is one channel.
+
+    Raises
+    ------
+    InputError
+        As `check_choice`.
+    """
+    pixels = in_channels(image, 3)
+    check_choice(where, channels, pixels.shape[-1])
+    chosen, axes = pixels[..., list(channels)], image.axes.removesuffix("C")
+    # That it was spread again is no concern of what follows.
+    notes = tuple(note for note in image.notes if note.code != "grey-in-rgb")
+    if len(channels) == 1:
+        return replace(image, data=chosen[..., 0], axes=axes, notes=notes)
+    return replace(image, data=chosen, axes=axes + "C", notes=notes)
 
 
 def with_channels(image: LazyImage, channels: Sequence[int] | None) -> LazyImage:

@@ -48,7 +48,8 @@ def _check(item: Input, ensemble: Ensemble, config: Configuration) -> None:
         raise InputError.one(
             item.path,
             f"has {channels} channels, the ensemble was trained on {ensemble.channels}",
-            "Choose images with the channels of the training images, in the same order.",
+            "Choose images with the channels of the training images, in the same order; or say which "
+            "channels to take (setting 'channels', option --channels of predict).",
             "channel-mismatch",
         )
 

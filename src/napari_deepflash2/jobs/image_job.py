@@ -113,5 +113,6 @@ class ImageJob:
         if self.pictures.has_later(name, self._out / "labels" / f"{name}.zarr" / "zarr.json"):
             return
         place = dict(zip(image.leading, plane.index, strict=True))
-        pictures = draw_large(image, self._out, name, place, self._ensemble.classes, bool(plane.is_ood))
+        classes, channels = self._ensemble.classes, self._config.data.channels
+        pictures = draw_large(image, self._out, name, place, classes, bool(plane.is_ood), channels)
         self.pictures.write(name, pictures)

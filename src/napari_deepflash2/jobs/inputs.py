@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..config import DataConfig
 from ..data import image_id, list_images
+from ..data.channels import with_channels
 from ..data.csv_table import read_columns
 from ..data.folders import TIFF_EXTENSIONS, same_name_key
 from ..data.lazy_image import LazyImage
@@ -45,13 +46,13 @@ class Input:
         Raises
         ------
         InputError
-            Where it cannot be opened.
+            Where it cannot be opened, or lacks a channel that the settings take.
         """
         if is_zarr(self.path):
-            return open_zarr(self.path, config.pages)
+            return with_channels(open_zarr(self.path, config.pages), config.channels)
         path = Path(self.path)
         if path.suffix.lower() in TIFF_EXTENSIONS and planes_are_large(path, _MOST_PIXELS):
-            return open_tiff(path, config.pages)
+            return with_channels(open_tiff(path, config.pages), config.channels)
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.channels import with_channels
 from ..data.lazy_image import LazyImage
 from ..data.overview import overview
 from ..data.zarr_files import is_zarr, open_zarr
@@ -16,7 +17,13 @@ from .report_pictures import LONGEST, draw_pictures
 
 
 def draw_large(
-    image: LazyImage, out: Path, name: str, place: Mapping[str, int], classes: Sequence[int], is_ood: bool
+    image: LazyImage,
+    out: Path,
+    name: str,
+    place: Mapping[str, int],
+    classes: Sequence[int],
+    is_ood: bool,
+    channels: Sequence[int] | None = None,
 ) -> dict[str, NDArray[np.uint8]]:
     """Draw one plane of a large image and its results, from coarse resolutions where they have some.
 
@@ -34,6 +41,8 @@ def draw_large(
         Values of the labels, the background first.
     is_ood : bool
         Whether to show what is unlike the training images.
+    channels : sequence of int, optional
+        Which channels of its file `image` has; all of them by default.
 
     Returns
     -------
@@ -42,7 +51,9 @@ def draw_large(
     """
     labels = _map(out / "labels" / f"{name}.zarr", place)
     unlike = out / "ood_map" / f"{name}.zarr"
-    coarse = open_zarr(image.name, "slices", LONGEST) if is_zarr(image.name) else image
+    coarse = image
+    if is_zarr(image.name):
+        coarse = with_channels(open_zarr(image.name, "slices", LONGEST), channels)
     # Axes without a name mean what they were taken for when the image was opened.
     seen = overview(coarse if coarse.axes == image.axes else image, place, LONGEST)
     return draw_pictures(

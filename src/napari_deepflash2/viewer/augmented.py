@@ -137,10 +137,11 @@ def _plane_of(pair: Taken, config: Configuration) -> _Plane:
 
 
 def _plane_of_file(pair: FolderPair, config: Configuration) -> _Plane:
-    from ..data import pair_images_and_masks, read_image, read_labels
+    from ..data import pair_images_and_masks, read_labels
+    from ..data.set_reading import read_set_image
 
     image_path, mask_path = pair_images_and_masks(pair.images, pair.masks)[0]
-    image, mask = read_image(image_path, config.data.pages), read_labels(mask_path, config.data.pages).data
+    image, mask = read_set_image(image_path, config.data), read_labels(mask_path, config.data.pages).data
     at = max(np.ndindex(mask.shape[:-2]), key=lambda place: np.count_nonzero(mask[place]))
     pixels = _with_channels(image.data[at])
     return _Plane(pixels, mask[at], str(mask_path), image.pixel_size, {})
