@@ -132,7 +132,8 @@ def test_g5_groups_are_suggested_only_where_none_were_given():
 
 def test_the_split_names_the_fold_that_holds_an_image_out():
     ready, _ = prepared(planes(*"abcdef"), (0, 1), DataConfig(), [1, 1, 2, 2, 3, 3])
-    table = split_table(ready, TrainingConfig())
+    table, notes = split_table(ready, (0, 1), TrainingConfig())
+    assert notes == []
     assert table["image"].tolist() == list("abcdef")
     folds = table.groupby("group")["fold"].agg(["nunique", "first"])
     assert (folds["nunique"] == 1).all()
@@ -140,5 +141,5 @@ def test_the_split_names_the_fold_that_holds_an_image_out():
 
 
 def test_images_that_no_model_holds_out_have_no_fold():
-    table = split_table(planes(*"abcd"), TrainingConfig(models=1))
+    table, _ = split_table(planes(*"abcd"), (0, 1), TrainingConfig(models=1))
     assert table["fold"].notna().sum() == 1

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 import torch
 
-from napari_deepflash2.ensemble import load_ensemble, loaded, train_ensemble
+from napari_deepflash2.ensemble import folder_checks, load_ensemble, train_ensemble
 from napari_deepflash2.errors import InputError
 
 Blobs = Callable[..., tuple[list[np.ndarray], list[np.ndarray]]]
@@ -121,6 +121,6 @@ def test_f16_a_file_that_is_replaced_after_the_look_is_not_used(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promised = {member["file"]: member["sha256"] for member in _manifest(trained)["members"]}
-    monkeypatch.setattr(loaded, "sha256_of", lambda path: promised[Path(path).name])
+    monkeypatch.setattr(folder_checks, "sha256_of", lambda path: promised[Path(path).name])
     shutil.copy(trained / SECOND, trained / FIRST)
     assert _refused_with(trained) == ["member-damaged"]

@@ -148,7 +148,7 @@ def test_a_stack_stands_where_its_worst_slice_does() -> None:
         ({"expected_dice": 0.81}, "0.81, too few training images for an interval"),
         (
             {"expected_dice": 0.81, "expected_dice_low": 0.7, "expected_dice_high": 0.9},
-            "0.81, in nine of ten images 0.70 to 0.90",
+            "0.81, 0.70 to 0.90 for about nine images in ten",
         ),
     ],
 )

@@ -135,7 +135,7 @@ def test_the_labels_of_a_finished_training_are_checked_by_keys(viewer, qtbot, en
     qtbot.keyClick(review.window(), Qt.Key.Key_N)
     qtbot.waitUntil(lambda: not review.is_busy, timeout=SECONDS)
     found = _by_role(viewer)
-    assert {"reviewed image", "mask trained on", "out-of-fold labels", "contradiction"} <= set(found)
+    assert {"reviewed image", "mask trained on", "out-of-fold labels", "marked region"} <= set(found)
     region = review.review.label_check.iloc[0]
     assert viewer.scene.camera.center[-2:] == pytest.approx(
         ((region["top"] + region["bottom"] - 1) / 2, (region["left"] + region["right"] - 1) / 2)

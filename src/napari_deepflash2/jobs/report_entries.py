@@ -146,7 +146,7 @@ def expected_in_words(row: Row) -> str:
     if row.get("expected_dice_low") is None:
         return f"{row['expected_dice']:.2f}, too few training images for an interval"
     interval = f"{row['expected_dice_low']:.2f} to {row['expected_dice_high']:.2f}"
-    return f"{row['expected_dice']:.2f}, in nine of ten images {interval}"
+    return f"{row['expected_dice']:.2f}, {interval} for about nine images in ten"
 
 
 def _order(row: Row) -> tuple[int, float]:
