@@ -1,6 +1,7 @@
 """Cases E of the catalogue that need a dock: odd images, many runs, bugs and warnings, other countries."""
 
 import gc
+import logging
 import threading
 import warnings
 from collections import Counter
@@ -30,7 +31,7 @@ def test_e6_pixels_that_are_no_number_are_named(viewer, start_work):
 
 
 def test_e11_a_bug_and_warnings_of_a_job_are_shown_once_and_the_dock_goes_on(
-    annotated, start_work, monkeypatch, qtbot
+    annotated, start_work, monkeypatch, qtbot, caplog
 ):
     def broken(*_):
         for _ in range(3):
@@ -46,6 +47,12 @@ def test_e11_a_bug_and_warnings_of_a_job_are_shown_once_and_the_dock_goes_on(
         work.press()
     assert len(caught) == 1
     assert [text for text in said if "a bug" in text] == [work.dock.message.text()]
+    # For a report: the traceback and the warnings are in the log that napari shows.
+    (bug,) = (record for record in caplog.records if record.levelname == "ERROR")
+    assert "in broken" in logging.Formatter().format(bug)
+    assert "RuntimeError: a bug" in logging.Formatter().format(bug)
+    assert "UserWarning: odd" in caplog.text
+    assert "Show logs" in work.dock.message.text()
     assert work.button.isEnabled()
 
 

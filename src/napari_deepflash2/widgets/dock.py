@@ -35,7 +35,7 @@ from ..errors import InputError, Problem
 from ..viewer.session import Session, session_of
 from .job_bar import JobBar
 from .watching import Hearing, LayerWatch
-from .workers import Job, JobWorker, Running, make_worker
+from .workers import Job, JobWorker, Running, bug_text, make_worker
 
 WIDTH, HEIGHT, LOWEST, MARGIN = 340, 600, 100, 3
 # What may change the height that a text needs.
@@ -190,7 +190,7 @@ class Dock(QWidget):
         self.say("Stopped; no layer was changed.")
 
     def _say_bug(self, error: Exception) -> None:
-        self.say(f"This should not have happened ({type(error).__name__}: {error}). Please report it.")
+        self.say(bug_text(error))
 
     def _job_ended(self) -> None:
         self._running.worker = None

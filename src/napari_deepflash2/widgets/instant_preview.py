@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..viewer.growing_layers import GrowingLayers
 from ..viewer.student_preview import STUDENT, Aim, StudentMemory, View, find_view, preview_view
 from .watching import Watch
-from .workers import Running, make_worker
+from .workers import Running, bug_text, make_worker
 
 MILLISECONDS_OF_REST = 300
 MILLISECONDS_BETWEEN_DRAWINGS = 100
@@ -143,6 +143,4 @@ class InstantPreview(QObject):
 
     def _say_bug(self, error: Exception) -> None:
         if isalive(self):
-            self.said.emit(
-                f"This should not have happened ({type(error).__name__}: {error}). Please report it."
-            )
+            self.said.emit(bug_text(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from qtpy.QtCore import QObject, Signal
 
 from ..errors import InputError
 from ..progress import Cancelled, Progress, ProgressCallback
+
+_log = logging.getLogger(__name__)
 
 Job = Callable[[ProgressCallback], Any]
 
@@ -27,7 +30,8 @@ class JobWorker(FunctionWorker):
     """Runs a job that takes a progress callback.
 
     `quit`, which napari calls too when the viewer closes, makes the callback raise `Cancelled` at the
-    job's next report. An `InputError` is an answer, not a failure; all else is a bug and goes to napari.
+    job's next report. An `InputError` is an answer, not a failure; all else is a bug and goes to napari, and
+    with its traceback to the log.
     """
 
     def __init__(self, job: Job) -> None:
@@ -79,4 +83,24 @@ class Running:
 
 def make_worker(job: Job) -> JobWorker:
     """Make a worker that napari knows of, so that closing the viewer asks first and then stops the job."""
-    return create_worker(job, _worker_class=JobWorker, _start_thread=False)
+    worker: JobWorker = create_worker(job, _worker_class=JobWorker, _start_thread=False)
+    worker.errored.connect(_log_bug)
+    worker.warned.connect(_log_warning)
+    return worker
+
+
+def bug_text(error: Exception) -> str:
+    """Say that a job has failed by a fault of ours, and where there is more for a report."""
+    return (
+        f"This should not have happened ({type(error).__name__}: {error}). Please report it, with what "
+        "napari shows under Help, Show logs."
+    )
+
+
+def _log_bug(error: Exception) -> None:
+    _log.error("A job has failed", exc_info=error)
+
+
+def _log_warning(warning: tuple[Warning, type[Warning], str, int]) -> None:
+    message, category, path, line = warning[:4]
+    _log.warning("%s: %s (%s, line %s)", category.__name__, message, path, line)
