@@ -1,10 +1,11 @@
 import pytest
 from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_deepflash2.viewer.colours import EXPERT_COLOURS
 from napari_deepflash2.viewer.run_state import Epoch
 from napari_deepflash2.widgets.curves import Curves, points_of
-from napari_deepflash2.widgets.plots import LEAST_CONTRAST, readable
+from napari_deepflash2.widgets.plots import HEIGHT, LEAST_CONTRAST, readable
 from napari_deepflash2.widgets.tables import contrast
 
 EPOCHS = (
@@ -49,3 +50,18 @@ def test_curves_are_drawn_and_follow_the_theme(qtbot):
     assert curves.isHidden()
     curves.show_epochs(EPOCHS)
     assert len(curves._lines) == 6
+
+
+def test_curves_leave_no_gap_where_there_is_more_room_than_they_need(qtbot):
+    page, curves = QWidget(), Curves()
+    qtbot.addWidget(page)
+    layout = QVBoxLayout(page)
+    layout.addWidget(curves)
+    layout.addStretch()
+    curves.show_epochs(EPOCHS)
+    page.resize(340, 3 * 2 * HEIGHT)
+    page.show()
+    plots = [curves._plots[name].geometry() for name in ("loss", "dice")]
+    assert plots[0].top() == 0
+    assert plots[1].top() - plots[0].bottom() < 20
+    assert curves.height() == plots[1].bottom() + 1

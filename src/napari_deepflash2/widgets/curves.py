@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ..viewer.colours import expert_colour
 from ..viewer.run_state import Epoch
@@ -23,6 +23,8 @@ class Curves(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        # Plots would take the room that is left over, and leave it empty.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._plots: dict[str, Any] = {}

@@ -203,6 +203,8 @@ class RunPart(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (make_group("Output folder", [self.out.native]), self.going, self.preview, self.result):
             layout.addWidget(widget)
+        # What room there is more than enough of belongs below all.
+        layout.addStretch()
         for widget in (
             make_row([self.train_button, self.stop_button, self.resume_button]),
             self.going.bars,
