@@ -13,6 +13,7 @@ from .cli_signals import StopSignals
 from .config import PRESETS, Configuration, Section
 from .errors import Problem
 from .progress import Progress
+from .told_progress import tell_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,10 @@ def show(table: pd.DataFrame, title: str, index: bool = True) -> None:
 
 
 class Bars:
-    """Progress bars on stderr, one for each task, each on its own line; the job stops at a signal."""
+    """Progress bars on stderr, one for each task, each on its own line; the job stops at a signal.
+
+    A viewer that has started the command is told too, by `tell_progress`.
+    """
 
     def __init__(self) -> None:
         self._bars: dict[str, tqdm[Any]] = {}
@@ -101,6 +105,7 @@ class Bars:
     def __call__(self, progress: Progress) -> None:
         """Draw how far a task has come; raise `Cancelled` where a signal asked for the end."""
         self._signals.check()
+        tell_progress(progress)
         bar = self._bars.get(progress.task) or self._open(progress)
         if progress.done < bar.n:
             bar.reset()

@@ -2,9 +2,12 @@ import json
 
 from napari_deepflash2.config import Configuration
 from napari_deepflash2.jobs.estimate import answer
+from napari_deepflash2.told_progress import VARIABLE, read_progress
 
 
-def test_an_estimate_is_asked_for_and_given_as_json():
+def test_an_estimate_is_asked_for_and_given_as_json(tmp_path, monkeypatch):
+    told = tmp_path / "progress.json"
+    monkeypatch.setenv(VARIABLE, str(told))
     settings = Configuration().replace(
         "training", architecture="unet", iterations=7, models=2, tile_size=32, batch_size=1
     )
@@ -19,3 +22,6 @@ def test_an_estimate_is_asked_for_and_given_as_json():
     assert found["seconds"] > 0
     assert found["disk_bytes"] > 0
     assert "2 models of 7 iterations" in found["text"]
+    step = read_progress(told)
+    assert step is not None
+    assert step.done == step.total > 0

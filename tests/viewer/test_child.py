@@ -4,7 +4,7 @@ import pytest
 
 from napari_deepflash2 import cli
 from napari_deepflash2.errors import InputError
-from napari_deepflash2.progress import Cancelled, ignore_progress
+from napari_deepflash2.progress import Cancelled, Progress, ignore_progress
 from napari_deepflash2.viewer import child
 from napari_deepflash2.viewer.child import run_child
 
@@ -24,6 +24,25 @@ def test_a_refusal_comes_back_in_the_words_of_the_command():
 def test_a_crash_is_told_with_the_last_words():
     with pytest.raises(InputError, match=r"crashed .status 1.*Expecting property.*smaller tiles"):
         run_child(["json.tool"], "formatting", ignore_progress, "{")
+
+
+def test_what_a_process_tells_of_its_steps_is_passed_on():
+    tell = (
+        "import time; from napari_deepflash2.progress import Progress; "
+        "from napari_deepflash2.told_progress import tell_progress; "
+        "tell_progress(Progress('cooking', 3, 7)); time.sleep(600)"
+    )
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        if progress.total:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_child(["timeit", "-n", "1", tell], "starting", stop)
+    assert seen[-1] == Progress("cooking", 3, 7)
+    assert all(step == Progress("starting", 0, 0) for step in seen[:-1])
 
 
 def test_a_stop_ends_the_process_and_passes():

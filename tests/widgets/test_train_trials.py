@@ -64,9 +64,13 @@ def test_the_learning_rate_is_found_in_a_process_of_its_own(qtbot, ready, viewer
     ready.session.add_pairs([make_pair(other, viewer.layers[1])])
     ready.settings.basic.architecture.value = "unet"
     ready.settings.more.batch_size.value = 1
+    told = []
     ready.trials.rate.find_button.click()
+    ready.worker.says.progressed.connect(lambda step: told.append((step.task, step.total)))
     _done(qtbot, ready)
     assert "Suggestion" in ready.trials.rate.said.text(), ready.message.text()
+    # Its steps are seen, each time its bar is looked at.
+    assert ("learning rate", 100) in told
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from ..config import Configuration
 from ..ensemble.estimate import estimate_run
+from ..told_progress import tell_progress
 
 
 def answer(question: str) -> str:
@@ -22,6 +23,7 @@ def answer(question: str) -> str:
         Configuration.of(asked["settings"]),
         asked["channels"],
         asked["classes"],
+        progress=tell_progress,
     )
     return json.dumps({**asdict(found), "text": found.text})
 

@@ -6,9 +6,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..errors import InputError
 from ..progress import Progress, ProgressCallback
+from ..told_progress import VARIABLE, read_progress
 from .interpreter import python_executable
 
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -27,7 +29,7 @@ def run_child(
     arguments : sequence of str
         What follows ``python -m``.
     task : str
-        What to call it in the progress, whose total is not known.
+        What to call it in the progress until it tells by `tell_progress` how far it is.
     progress : callable
         Called ten times a second; where it raises, the process is ended.
     question : str, optional
@@ -43,7 +45,11 @@ def run_child(
     InputError
         Where it refused the data, in its words, or was ended from outside.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
+        tempfile.TemporaryDirectory(prefix="napari-deepflash2-") as folder,
+    ):
+        told = Path(folder) / "progress.json"
         process = subprocess.Popen(
             [python_executable(), "-m", *arguments],
             stdin=subprocess.PIPE,
@@ -51,10 +57,10 @@ def run_child(
             stderr=said,
             text=True,
             encoding="utf-8",
-            env=os.environ | {"TQDM_DISABLE": "1"},
+            env=os.environ | {"TQDM_DISABLE": "1", VARIABLE: str(told)},
         )
         try:
-            answer = _answer(process, task, progress, question)
+            answer = _answer(process, Progress(task, 0, 0), told, progress, question)
         finally:
             # Not after its end: then this does nothing.
             process.kill()
@@ -74,11 +80,16 @@ def run_child(
 
 
 def _answer(
-    process: subprocess.Popen[str], task: str, progress: ProgressCallback, question: str | None
+    process: subprocess.Popen[str],
+    step: Progress,
+    told: Path,
+    progress: ProgressCallback,
+    question: str | None,
 ) -> str:
     while True:
         try:
             return process.communicate(question, timeout=SECONDS_BETWEEN_LOOKS)[0]
         except subprocess.TimeoutExpired:
             question = None
-            progress(Progress(task, 0, 0))
+            step = read_progress(told) or step
+            progress(step)

@@ -12,12 +12,14 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..config import Configuration
 from ..errors import InputError
+from ..progress import Progress
 from ..viewer.estimating import Planned, Told, estimate, plan_of, room_text
 from ..viewer.pairs import Pair
 from .dock import text_label
 from .workers import Running, make_worker
 
 MILLISECONDS_OF_REST = 1200
+ESTIMATING = "Estimating time and room…"
 
 Asked = tuple[Sequence[Pair], Configuration]
 
@@ -84,14 +86,19 @@ class EstimatePart(QWidget):
             self._rest.start()
 
     def _start(self, planned: Planned) -> None:
-        self.line.setText("Estimating time and room…")
+        self.line.setText(ESTIMATING)
         worker = make_worker(partial(estimate, planned))
+        worker.says.progressed.connect(self._show_step)
         worker.says.done.connect(lambda told: self._found(planned, told))
         worker.says.refused.connect(lambda error: self._not_known(planned, error))
         worker.errored.connect(lambda error: self._not_known(planned, error))
         worker.finished.connect(self._ended)
         self._measuring.worker = worker
         worker.start()
+
+    def _show_step(self, step: Progress) -> None:
+        if step.total and self._measuring.worker is not None:
+            self.line.setText(f"{ESTIMATING} step {step.done} of {step.total}")
 
     def _found(self, planned: Planned, told: Told) -> None:
         self._known[planned] = told
