@@ -63,6 +63,24 @@ def test_a_process_of_its_own_is_asked_about_layers_and_files(viewer, tmp_path, 
     assert Configuration.of(asked["settings"]) == Configuration()
 
 
+def test_of_files_the_channels_that_the_settings_take_are_counted(viewer, tmp_path, monkeypatch):
+    for name, shape in (("images", (32, 40, 3)), ("masks", (32, 40))):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            pixels = np.random.default_rng(number).integers(0, 2, shape, np.uint8)
+            tifffile.imwrite(tmp_path / name / f"{number}.tif", pixels)
+    asked = {}
+
+    def run(arguments, task, progress, question):
+        asked.update(json.loads(question))
+        return json.dumps({"text": "soon", "disk_bytes": 10})
+
+    monkeypatch.setattr(estimating, "run_child", run)
+    pairs = [pair_folders(tmp_path / "images", tmp_path / "masks")]
+    estimate(plan_of(pairs, Configuration().replace("data", channels=(2, 0))), ignore_progress)
+    assert asked["channels"] == 2
+
+
 def test_a_disk_with_too_little_room_is_told_before_the_start(tmp_path):
     assert room_text(Told("", 10), tmp_path / "not" / "there") == ""
     assert "are free there" in room_text(Told("", 10**18), tmp_path / "not" / "there")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import Configuration
+from ..config import Configuration, DataConfig
 from ..data.resampling import target_shape
 from ..errors import InputError
 from ..progress import ProgressCallback
@@ -70,14 +70,15 @@ def plan_of(pairs: Sequence[Pair], config: Configuration) -> Planned:
 def estimate(planned: Planned, progress: ProgressCallback) -> Told:
     """Measure some steps in a process of its own, which takes some seconds; a job for a worker."""
     shapes, channels = list(planned.shapes), planned.channels
+    settings = json.loads(planned.settings)
     for pair in planned.folders:
-        shape, channels = _first_of(pair)
+        shape, channels = _first_of(pair, Configuration.of(settings).data)
         shapes += [shape] * pair.count
     question = {
         "shapes": shapes,
         "channels": channels,
         "classes": CLASSES,
-        "settings": json.loads(planned.settings),
+        "settings": settings,
     }
     said = run_child(
         ["napari_deepflash2.jobs.estimate"], "estimating time and room", progress, json.dumps(question)
@@ -110,14 +111,15 @@ def _channels(pair: LayerPair) -> int:
     return 1 if pair.how.channel_axis is None else int(data.shape[pair.how.channel_axis])
 
 
-def _first_of(pair: FolderPair) -> tuple[tuple[int, int], int]:
+def _first_of(pair: FolderPair, config: DataConfig) -> tuple[tuple[int, int], int]:
     """Size and channels of a folder's first image, which the others are taken to be like."""
-    from ..data import pair_images_and_masks, read_image
+    from ..data import pair_images_and_masks
+    from ..data.set_reading import read_set_image
 
     paths = pair_images_and_masks(pair.images, pair.masks)
     if not paths:
         raise InputError.one(pair.images, "holds no pair any more", "Add the folders anew.", "no-images")
-    image = read_image(paths[0][0])
+    image = read_set_image(paths[0][0], config)
     has_channels = image.axes.endswith("C")
     height, width = image.data.shape[image.axes.index("Y") : image.axes.index("X") + 1]
     return (height, width), int(image.data.shape[-1]) if has_channels else 1

@@ -73,7 +73,9 @@ def channel_choice() -> LineEdit:
         "Which channels the ensemble gets, in its order, counted from 0, such as 1, 0. Empty: all, in order. "
         "Of RGB, red is 0, green 1 and blue 2."
     )
-    return LineEdit(name="taken_channels", label="Take channels", tooltip=tip)
+    edit = LineEdit(name="taken_channels", label="Take channels", tooltip=tip)
+    edit.native.setPlaceholderText("all, in order")
+    return edit
 
 
 def level_picker(image: ComboBox) -> ComboBox:
