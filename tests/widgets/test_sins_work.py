@@ -128,8 +128,11 @@ def _spoil(work):
             return '"expert 2"'
         case "Predict":
             viewer.layers.remove("cells")
-            viewer.add_image(np.zeros((48, 48, 3), np.uint8), name="colours", rgb=True)
-            return '"colours"'
+            layer = viewer.add_image(np.zeros((1, 48, 48)), name="flat")
+            dock.channels.value = 0
+            # Nobody is told of it: it is found when the button is pressed.
+            layer.data = np.zeros((48, 48))
+            return '"flat"'
         case "Train ensemble":
             dock.training.out.value.mkdir()
             (dock.training.out.value / "mine.txt").touch()

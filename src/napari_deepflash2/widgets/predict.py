@@ -174,7 +174,7 @@ class Predict(Dock):
     def _n_channels(self) -> int:
         layer, axis = self.image.value, self.channels.value
         # The layer may have got other data since the axis was chosen; this is refused when it is predicted.
-        is_known = layer is not None and (axis is None or axis < layer.ndim)
+        is_known = layer is not None and (axis is None or axis < layer.ndim - 2)
         return count_channels(layer, axis) if is_known else 1
 
     def _chosen_channels(self) -> tuple[int, ...] | None:
