@@ -44,12 +44,16 @@ from napari_deepflash2.data import read_image, read_labels
 from napari_deepflash2.ensemble import Ensemble, load_ensemble, load_review, train_ensemble
 from napari_deepflash2.prediction import Reliability
 from napari_deepflash2.prediction.calibration import tempered
+from napari_deepflash2.prediction.likeness import score_of_image
 from napari_deepflash2.prediction.quality import Traits
+from napari_deepflash2.prediction.sources import InMemory
 
 Image = NDArray[np.float32]
 Spoil = Callable[[Image, np.random.Generator], tuple[Image, NDArray[np.bool_]]]
 # Pixels of a map of cells that are looked at: one in so many along each axis.
 STEP = 8
+# Sides of the parts of images that are judged as images of their own, in pixels.
+REGIONS = (64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -258,6 +262,26 @@ def nuclei(arguments: argparse.Namespace, out: Path) -> None:
         "These and their spoiled copies", [*home, *(one for name in SPOILS for one in kinds[name])]
     )
     show(home, kinds)
+    report_of_regions(ensemble, held_out)
+
+
+def report_of_regions(ensemble: Ensemble, examples: Sequence[Example]) -> None:
+    """Print how often a part of a held-out image, standardised as the whole, is called unlike."""
+    judge, rng = ensemble.judge, np.random.default_rng(0)
+    assert judge is not None
+    assert judge.quality.likeness is not None
+    limit = judge.quality.likeness.images.limit(ensemble.config.prediction.false_alarm_rate)
+    for side in REGIONS:
+        scores = []
+        for image in (one.image[..., np.newaxis] for one in examples if min(one.image.shape) >= side):
+            looks = {one.normalisation: one.normalisation.for_image(image) for one in judge.encoders.values()}
+            y, x = (rng.integers(0, length - side + 1) for length in image.shape[:2])
+            part = InMemory(np.ascontiguousarray(image[y : y + side, x : x + side]))
+            scores.append(
+                score_of_image(np.concatenate([cells for _, cells in judge.unlikeness(part, looks)]))
+            )
+        unlike = float(np.mean(np.array(scores) > limit))
+        print(f"Regions of {side}² pixels called unlike: {unlike:.2f} of {len(scores)}")
 
 
 def _with(example: Example, spoil: Spoil, rng: np.random.Generator) -> tuple[Any, ...]:
