@@ -258,9 +258,9 @@ def nuclei(arguments: argparse.Namespace, out: Path) -> None:
         rng = np.random.default_rng(0)
         kinds[name] = [judge(ensemble, Example(*_with(one, spoil, rng))) for one in held_out]
     report_of_home("Held-out images of dsb_fluo", home)
-    report_of_home(
-        "These and their spoiled copies", [*home, *(one for name in SPOILS for one in kinds[name])]
-    )
+    everything = [*home, *(one for name in SPOILS for one in kinds[name])]
+    report_of_home("These and their spoiled copies", everything)
+    report_of_home("Of all of these what is not flagged", [one for one in everything if one.ood <= 0])
     show(home, kinds)
     report_of_regions(ensemble, held_out)
 
