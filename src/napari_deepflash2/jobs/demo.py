@@ -180,6 +180,6 @@ def _summary(
             "  overview.png                        image, experts, consensus, prediction, uncertainty",
             "  training/consensus, test/consensus  consensus masks, experts.csv",
             "  ensemble                            the models, ensemble.json, history.csv, out_of_fold.csv",
-            "  predictions                         labels, uncertainty, predictions.csv",
+            "  predictions                         labels, uncertainty, report.html, predictions.csv",
         ]
     )
