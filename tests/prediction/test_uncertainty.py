@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_deepflash2.prediction import Moments, Prediction
 from napari_deepflash2.prediction.uncertainty import (
-    aleatoric_uncertainty,
     epistemic_uncertainty,
     mutual_information,
     predictive_entropy,
@@ -23,12 +23,16 @@ def _of(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return p, p.mean(0).astype(np.float32), (p**2).mean(0).astype(np.float32)
 
 
+def _aleatoric(mean: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    return Prediction.from_moments(Moments(mean, squares), range(len(mean)), "image").aleatoric
+
+
 @settings(deadline=None)
 @given(_STACKS)
 def test_the_parts_are_variance_and_mean_variance_and_sum_to_the_total(stack: np.ndarray) -> None:
     p, mean, squares = _of(stack)
     total, epistemic = total_uncertainty(mean), epistemic_uncertainty(mean, squares)
-    aleatoric = aleatoric_uncertainty(mean, squares)
+    aleatoric = _aleatoric(mean, squares)
     assert np.allclose(epistemic, p.var(0).mean(0) / 0.25, atol=2e-6)
     assert np.allclose(aleatoric, (p * (1 - p)).mean((0, 1)) / 0.25, atol=2e-6)
     assert np.allclose(epistemic + aleatoric, total, rtol=0, atol=1.2e-7)
@@ -65,7 +69,7 @@ def test_all_maps_are_float32_within_zero_and_one(stack: np.ndarray) -> None:
     for values in (
         total_uncertainty(mean),
         epistemic_uncertainty(mean, squares),
-        aleatoric_uncertainty(mean, squares),
+        _aleatoric(mean, squares),
     ):
         assert values.dtype == np.float32
         assert values.min() >= 0
@@ -84,7 +88,7 @@ def test_a_coin_toss_has_the_uncertainty_one_and_whose_it_is_is_told_apart() -> 
         _, mean, squares = _of(stack)
         assert total_uncertainty(mean) == 1
         assert epistemic_uncertainty(mean, squares) == epistemic
-        assert aleatoric_uncertainty(mean, squares) == 1 - epistemic
+        assert _aleatoric(mean, squares) == 1 - epistemic
 
 
 def test_more_disagreement_is_more_uncertainty() -> None:

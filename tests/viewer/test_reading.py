@@ -6,7 +6,9 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_deepflash2.errors import InputError
+from napari_deepflash2.prediction.canvas import Region
 from napari_deepflash2.viewer import reading
+from napari_deepflash2.viewer.frames import Frame, Maps
 from napari_deepflash2.viewer.reading import snapshot_image, snapshot_labels
 
 
@@ -111,8 +113,11 @@ def test_a_result_without_channels_lies_over_its_image_and_adds_no_slider(viewer
     shape = [4, 20, 30]
     shape.insert(axis, 2)
     image = viewer.add_image(np.zeros(shape), scale=(1, 2, 3, 4), units=("um",) * 4)
-    data, spatial = snapshot_image(image, axis).laid_over(np.arange(4 * 20 * 30).reshape(4, 20, 30))
-    labels = viewer.add_labels(data, **spatial)
+    maps = Maps(snapshot_image(image, axis), Frame((0, 0, 0), (4, 20, 30)), {})
+    maps.add("labels", np.int32)
+    for plane, values in enumerate(np.arange(4 * 20 * 30).reshape(4, 20, 30)):
+        maps.write("labels", (plane,), Region(0, 20, 0, 30), values)
+    labels = viewer.add_labels(maps.arrays["labels"], **maps.spatial)
     assert viewer.dims.ndim == 4
     kept = [0, 1, 2, 3] if axis else [1, 2, 3]
     np.testing.assert_allclose(labels.extent.world, image.extent.world[:, kept])

@@ -15,6 +15,7 @@ from ..errors import Problem
 from ..prediction import Prediction, Predictor
 from ..prediction.canvas import Region
 from ..prediction.encoder import CellGrid, Encoder
+from ..prediction.engine import looks_at
 from ..prediction.likeness import score_of_image
 from ..prediction.quality import Traits
 from ..prediction.sources import InMemory, Source, tiles_of
@@ -101,8 +102,7 @@ class Judge:
         """
         source = InMemory(image)
         if looks is None:
-            kinds = {one.normalisation for one in self.encoders.values()}
-            looks = {kind: kind.for_image(image) for kind in kinds}
+            looks = looks_at(image, self.encoders.values())
         strips = [cells for _, cells in self.unlikeness(source, looks, progress=progress, task=name)]
         cells = np.concatenate(strips) if strips else None
         found = self.verdict(TraitSums.of(prediction.probabilities), cells, false_alarm_rate)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..hashing import hash_of
 from ..prediction import Predictor, predict_moments
 from ..progress import Progress, ProgressCallback
 from .loaded import load_member
@@ -132,4 +131,4 @@ def _key(manifest: Manifest, parts: Sequence[_HeldOut]) -> str:
             for part in parts
         ],
     }
-    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return hash_of(depends_on)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..data.ignored import judged
 from ..errors import InputError
+from ..hashing import hash_of
 from ..objects import ObjectQuality, ObjectTraits, best_overlaps, separate_objects
 from ..prediction import Reliability
 from ..prediction.calibration import fit_temperature, tempered
@@ -83,7 +82,7 @@ def _key(manifest: Manifest, review: Review) -> str:
         "groups": manifest.groups,
         "members": [member.sha256 for member in manifest.members],
     }
-    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return hash_of(depends_on)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..config import PredictionConfig
 from ..data.normalisation import Normalisation
 from ..errors import InputError
 from ..files import write_text, written_aside
+from ..hashing import hash_of
 from .manifest import BFloat16Record, Manifest
 from .weights import safetensors_of
 
@@ -206,7 +207,7 @@ def _card_of(path: Path, content: dict[str, Any]) -> StudentCard:
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hash_of(content)
 
 
 def _refuse(path: Path, found: str, code: str) -> NoReturn:

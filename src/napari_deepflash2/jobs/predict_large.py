@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from ..data.resampling import target_shape
 from ..errors import Problem
 from ..exchange import ome_zarr
 from ..exchange.ome_zarr import OmeZarr
+from ..hashing import hash_of
 from ..progress import Progress, ProgressCallback
 from .block_maps import BlockMaps
 from .block_record import BlockRecord
@@ -286,7 +285,7 @@ class _Large:
             "image": _identity(self._image),
             "mask": self._mask and _identity(self._mask.image),
         }
-        return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+        return hash_of(depends_on)
 
 
 def _plane_of(index: tuple[int, ...], found: Mapping[str, Any]) -> LargePlane:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Configuration
 from ..errors import Problem
 from ..files import sha256_of, write_text
+from ..hashing import hash_of
 from .claimed_settings import claim_settings
 from .report_pictures import Pictures
 from .targets import Target
@@ -102,7 +103,7 @@ class Predictions:
         if target is not None:
             mask.update(target.labels.tobytes())
         depends_on = {**self._settings, "image": sha256_of(path), "mask": mask.hexdigest()}
-        return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+        return hash_of(depends_on)
 
     def _record(self, name: str) -> Path:
         return self._out / FOLDER / f"{name}.json"

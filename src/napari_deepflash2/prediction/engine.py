@@ -103,9 +103,17 @@ def predict_moments(
     return Moments.of(averaged_tiles(run, image, config, device, progress, task))
 
 
-def looks_at(image: NDArray[Any], predictors: Iterable[Predictor]) -> dict[Normalisation, Standardisation]:
+class Normalising(Protocol):
+    """What sees images standardised, as a `Predictor` does."""
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """How."""
+
+
+def looks_at(image: NDArray[Any], by: Iterable[Normalising]) -> dict[Normalisation, Standardisation]:
     """Decide how each of the networks' normalisations standardises an image (Y, X, C)."""
-    return {kind: kind.for_image(image) for kind in {one.normalisation for one in predictors}}
+    return {kind: kind.for_image(image) for kind in {one.normalisation for one in by}}
 
 
 class TileMaps(Protocol):

@@ -67,22 +67,6 @@ def epistemic_uncertainty(mean: FloatArray, mean_of_squares: FloatArray) -> Floa
     return _scaled(variances, len(mean))
 
 
-def aleatoric_uncertainty(mean: FloatArray, mean_of_squares: FloatArray) -> FloatArray:
-    """Part of the uncertainty that members and views share: the total less the epistemic part.
-
-    Parameters
-    ----------
-    mean, mean_of_squares
-        As for `epistemic_uncertainty`.
-
-    Returns
-    -------
-    ndarray of float32, shape (Y, X)
-        In [0, 1].
-    """
-    return total_uncertainty(mean) - epistemic_uncertainty(mean, mean_of_squares)
-
-
 def predictive_entropy(mean: FloatArray) -> FloatArray:
     """Entropy of the ensemble's mean.
 

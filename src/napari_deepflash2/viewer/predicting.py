@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import Configuration, PredictionConfig
 from ..errors import InputError, Problem
+from ..hashing import hash_of
 from ..progress import Cancelled, Progress, ProgressCallback
 from .frames import Frame
 from .growing_layers import LABELS, UNCERTAINTY, UNLIKE, GrowingLayers, probability_roles
@@ -223,7 +222,7 @@ class _Run:
             "channels": [image.channel_axis, image.channels_last, image.channels],
             "image": _fingerprint(image.data),
         }
-        return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+        return hash_of(depends_on)
 
     def _result(self, is_stopped: bool) -> LayerPrediction:
         maps = self._growing.maps

@@ -74,25 +74,6 @@ class Snapshot:
         """All of `data` in memory."""
         return np.asarray(self.data)
 
-    def laid_over(self, result: NDArray[Any]) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Fit a result on `grid` to the layer, so that the viewer gets no new slider.
-
-        Parameters
-        ----------
-        result : array
-            Shape of `grid`.
-
-        Returns
-        -------
-        array, dict
-            The array and its spatial keyword arguments. A leading channel axis is left out, as napari
-            aligns last axes; a channel axis further in is kept, and the result repeated along it.
-        """
-        if self.channel_axis is None or self.channel_axis == 0:
-            return result, self.grid.spatial
-        axis = self.channel_axis
-        return np.repeat(np.expand_dims(result, axis), self.data.shape[axis], axis), self.full_spatial
-
     def plane(self, index: tuple[int, ...]) -> NDArray[Any]:
         """Give one plane: (Y, X), or (Y, X, C) where there are channels."""
         view = PlaneView(self, index)

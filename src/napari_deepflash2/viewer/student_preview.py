@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from ..config import PredictionConfig
 from ..data.lazy_image import PlaneFigures, measure
 from ..errors import InputError
+from ..hashing import hash_of
 from ..progress import Cancelled, ProgressCallback
 from .growing_layers import GrowingLayers
 from .placing import checksum, is_annotation
@@ -259,7 +258,7 @@ def _key(student: Student, config: PredictionConfig, image: Snapshot) -> str:
         "channels": [image.channel_axis, image.channels_last, image.channels],
         "image": _fingerprint(image.data),
     }
-    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return hash_of(depends_on)
 
 
 def _fingerprint(data: Any) -> int | str:

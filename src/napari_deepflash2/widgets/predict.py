@@ -27,12 +27,12 @@ from ..viewer.student_preview import Aim
 from .dock import Dock, make_button, make_folded, make_group, make_row, notes_text, set_ready, text_label
 from .folders import folder_edit
 from .forms import SectionForm, keep_tame
+from .instant_preview import MILLISECONDS_BETWEEN_DRAWINGS
 from .objects import ObjectsPart
 from .pickers import channel_choice, channel_picker, image_picker, level_picker, shapes_picker
 from .predict_words import card_of, result_of, why_not_channels
 from .student import StudentPart
 
-MILLISECONDS_BETWEEN_DRAWINGS = 100
 OUTPUTS = (OBJECTS, "epistemic", PROBABILITIES, "entropy")
 
 
