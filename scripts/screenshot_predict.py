@@ -11,13 +11,13 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from driving import press, wait
 
-SIZE, SECONDS, SIDE = (1280, 900), 900, 192
+SIZE, SIDE = (1280, 900), 192
 SETTINGS = {
     "training": {
         "models": 2,
@@ -79,7 +79,7 @@ class Walk:
         self.show(image, "field")
         self.viewer.scene.camera.zoom = 4
         self.dock.region.value = "visible region"
-        self.press()
+        press(self.dock, self.dock.predict_button)
         self.save("region")
         self.viewer.scene.camera.zoom = 0.7
         self.save("region-from-afar")
@@ -88,18 +88,18 @@ class Walk:
         self.show(stack, "stack")
         self.viewer.dims.set_point(0, 2)
         self.dock.predict_button.click()
-        self.wait(lambda: "plane 3" in self.dock.progress.format() and self.dock.progress.value() > 2)
+        wait(lambda: "plane 3" in self.dock.progress.format() and self.dock.progress.value() > 2)
         # The third plane that is predicted.
         self.viewer.dims.set_point(0, 3)
         self.save("stack-growing", seconds=0)
         self.dock.stop_button.click()
-        self.wait(lambda: not self.dock.is_busy)
+        wait(lambda: not self.dock.is_busy)
         self.save("stack-stopped", to_end=True)
-        self.press()
+        press(self.dock, self.dock.predict_button)
         self.save("stack", to_end=True)
         other = make_cells((SIDE, SIDE), random_state=300)[0]
         self.show(other.max() - other, "inverted")
-        self.press()
+        press(self.dock, self.dock.predict_button)
         self.save("flagged", to_end=True)
         self.viewer.close()
 
@@ -109,30 +109,12 @@ class Walk:
         self.dock.image.value = self.viewer.add_image(data, name=name)
         self.viewer.reset_view()
 
-    def press(self) -> None:
-        """Press *Predict* and wait for the end."""
-        if not self.dock.predict_button.isEnabled():
-            raise SystemExit(self.dock.predict_button.toolTip())
-        self.dock.predict_button.click()
-        self.wait(lambda: not self.dock.is_busy)
-
-    def wait(self, is_so: Callable[[], bool]) -> None:
-        """Let napari work until something is so."""
-        from qtpy.QtWidgets import QApplication
-
-        end = time.monotonic() + SECONDS
-        while not is_so():
-            if time.monotonic() > end:
-                raise SystemExit("waited too long")
-            QApplication.processEvents()
-            time.sleep(0.01)
-
     def save(self, name: str, to_end: bool = False, seconds: float = 0.6) -> None:
         """Save the window once it is drawn; scrolled down too, if asked to."""
         from qtpy.QtWidgets import QScrollArea
 
         begun = time.monotonic()
-        self.wait(lambda: time.monotonic() >= begun + seconds)
+        wait(lambda: time.monotonic() >= begun + seconds)
         self._shoot(name)
         if to_end:
             bar = self.dock.findChild(QScrollArea).verticalScrollBar()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SIZE, SECONDS = (1280, 1000), 600
+from driving import press, wait
+
+SIZE = (1280, 1000)
 
 
 def main() -> None:
@@ -50,26 +51,6 @@ def main() -> None:
         press(dock, dock.hesitation.side_button)
         save(viewer, options, "hesitation-side-by-side")
     viewer.close()
-
-
-def press(dock: Any, button: Any) -> None:
-    """Press a button and wait for the job."""
-    if not button.isEnabled():
-        raise SystemExit(f"{button.text()}: {button.toolTip()}")
-    button.click()
-    wait(lambda: not dock.is_busy)
-
-
-def wait(is_so: Callable[[], bool]) -> None:
-    """Let napari work until something is so."""
-    from qtpy.QtWidgets import QApplication
-
-    end = time.monotonic() + SECONDS
-    while not is_so():
-        if time.monotonic() > end:
-            raise SystemExit("waited too long")
-        QApplication.processEvents()
-        time.sleep(0.02)
 
 
 def save(viewer: Any, options: argparse.Namespace, name: str) -> None:

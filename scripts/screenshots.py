@@ -9,13 +9,14 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from driving import press, wait
+
 PLUGIN = "napari-deepflash2"
 SIZE = (1280, 800)
-SECONDS = 900
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ class Walk:
         dock = self.open("Compare annotations")
         dock.experts.outline.click()
         self.save("compare-before")
-        self.press(dock, dock.compare_button)
+        press(dock, dock.compare_button)
         self.viewer.layers["disagreement (entropy of votes, 0 to 1)"].visible = True
         self.save("compare", dock)
         self.close("Compare annotations")
@@ -78,7 +79,7 @@ class Walk:
         """Estimate the ground truth."""
         dock = self.open("Estimate ground truth")
         dock.experts.image_box.value = image
-        self.press(dock, dock.estimate_button)
+        press(dock, dock.estimate_button)
         self.show_only(image.name, "consensus")
         self.save("ground-truth", dock)
         dock.continue_button.click()
@@ -90,27 +91,27 @@ class Walk:
         dock.settings.preset.value = "quick look"
         dock.settings.basic.tile_size.value = 128
         dock.settings.basic.iterations.value = self.options.iterations
-        self.press(dock, dock.check.check_button)
+        press(dock, dock.check.check_button)
         dock.training.out.value = self.ensemble
-        self.wait(lambda: "models of" in dock.estimate.line.text())
+        wait(lambda: "models of" in dock.estimate.line.text())
         self.save("train-before", dock)
         dock.check.show_sheet()
         self.save_dialog("train-pictures", dock)
-        self.press(dock, dock.trials.augmentation_button)
-        self.press(dock, dock.trials.rate.find_button)
+        press(dock, dock.trials.augmentation_button)
+        press(dock, dock.trials.rate.find_button)
         self.save("train-trials", dock.trials.rate.take_button)
         for layer in self.viewer.layers[-2:]:
             layer.visible = False
         dock.training.train_button.click()
-        self.wait(lambda: dock.session.run is not None and dock.training.preview.about.text() != "")
-        self.wait(lambda: len(dock.session.run.state.epochs) > 8)
+        wait(lambda: dock.session.run is not None and dock.training.preview.about.text() != "")
+        wait(lambda: len(dock.session.run.state.epochs) > 8)
         self.save("train-running", dock.training.preview)
         dock.training.stop_button.click()
-        self.wait(lambda: dock.session.run.state.has_ended and dock.training.resume_button.isEnabled())
+        wait(lambda: dock.session.run.state.has_ended and dock.training.resume_button.isEnabled())
         self.save("train-stopped", dock.training.result)
         dock.training.resume_button.click()
-        self.wait(lambda: dock.session.run.state.phase == "finished")
-        self.wait(lambda: dock.training.result.isVisible())
+        wait(lambda: dock.session.run.state.phase == "finished")
+        wait(lambda: dock.training.result.isVisible())
         dock.training.preview.tick.setChecked(False)
         self.save("train-done", dock)
         dock.training.continue_button.click()
@@ -123,7 +124,7 @@ class Walk:
             dock.folder.value = self.options.ensemble
         dock.image.value = image
         dock.outputs["objects"].value = True
-        self.press(dock, dock.predict_button)
+        press(dock, dock.predict_button)
         self.show_only(image.name, f"{image.name} prediction", f"{image.name} uncertainty (0 to 1)")
         self.save("predict", dock)
         self.objects(image, dock.objects)
@@ -155,24 +156,6 @@ class Walk:
         for layer in self.viewer.layers:
             layer.visible = layer.name in names
 
-    def press(self, dock: Any, button: Any) -> None:
-        """Press a button and wait for the job."""
-        if not button.isEnabled():
-            raise SystemExit(f"{button.text()}: {button.toolTip()}")
-        button.click()
-        self.wait(lambda: not dock.is_busy)
-
-    def wait(self, is_so: Callable[[], bool]) -> None:
-        """Let napari work until something is so."""
-        from qtpy.QtWidgets import QApplication
-
-        end = time.monotonic() + SECONDS
-        while not is_so():
-            if time.monotonic() > end:
-                raise SystemExit("waited too long")
-            QApplication.processEvents()
-            time.sleep(0.02)
-
     def save(self, name: str, to: Any = None) -> None:
         """Save the window; with a dock, scrolled to its end too, with a part of one, scrolled to that."""
         from qtpy.QtWidgets import QScrollArea
@@ -195,7 +178,7 @@ class Walk:
 
         self.number += 1
         begun = time.monotonic()
-        self.wait(lambda: time.monotonic() > begun + 0.6)
+        wait(lambda: time.monotonic() > begun + 0.6)
         path = self.options.out / f"{self.number:02d}-{name}-{self.options.theme}.png"
         dialog = dock.findChild(QDialog)
         dialog.grab().save(str(path))
@@ -204,7 +187,7 @@ class Walk:
 
     def _shoot(self, name: str) -> None:
         begun = time.monotonic()
-        self.wait(lambda: time.monotonic() > begun + 0.6)
+        wait(lambda: time.monotonic() > begun + 0.6)
         path = self.options.out / f"{name}-{self.options.theme}.png"
         self.viewer.window.screenshot(str(path), flash=False, canvas_only=False)
         print(path)
