@@ -80,7 +80,7 @@ def test_of_a_plane_that_is_unlike_no_dice_is_expected():
     lines = result_of(_prediction(_figures((0,), **known), _figures((1,), is_ood=True))).splitlines()
     assert lines[0] == "Uncertainty score: 0.200 (mean of the planes, 0 to 1)"
     assert lines[1] == "plane 0: Dice 0.81 (0.74 to 0.87); like the training images; uncertainty 0.200"
-    assert lines[2] == "plane 1: Dice not known; unlike them; uncertainty 0.200"
+    assert lines[2] == "plane 1: Dice not known; unlike the training images; uncertainty 0.200"
 
 
 def test_of_a_region_it_is_said_which_part_it_is():

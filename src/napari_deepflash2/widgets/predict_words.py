@@ -101,7 +101,11 @@ def _line(one: Figures) -> str:
         where += f", {_rows_and_columns(one)}"
     if not one.is_complete:
         return f"{where}: {_percent(one.share)} predicted, not judged"
-    likeness = {None: "likeness not known", False: "like the training images", True: "unlike them"}
+    likeness = {
+        None: "likeness not known",
+        False: "like the training images",
+        True: "unlike the training images",
+    }
     return f"{where}: Dice {_dice(one)}; {likeness[one.is_ood]}; uncertainty {one.score:.3f}"
 
 
